@@ -1,0 +1,108 @@
+// Package calendar holds the words of the calendar side: an event as a mailbox
+// shows it, what a delta round tells, what can be written, a subscription.
+// shared/graph speaks them to Microsoft Graph, shared/exchange decides with
+// them. It has no behaviour and no I/O.
+package calendar
+
+import (
+	"time"
+
+	"github.com/dime-scheduler/connectors/shared/appointment"
+)
+
+// Type is what an event is in a series (Graph: event.type).
+type Type string
+
+const (
+	Single     Type = "singleInstance"
+	Occurrence Type = "occurrence"
+	Exception  Type = "exception"
+	Master     Type = "seriesMaster"
+)
+
+// Event is an event as its mailbox shows it.
+type Event struct {
+	ID       string // immutable id
+	ETag     string // changes with every write, also with Exchange's own
+	Modified time.Time
+	Content  appointment.Content // canonical; timeZone is the event's original zone
+	Type     Type
+	AllDay   bool
+	ICalUID  string
+	// TransactionID is what the creator of the event gave it; ours tells that we
+	// created it, and a copy made by a person does not carry it.
+	TransactionID string
+	// Mark is the value of our named property. It is read only by a call that
+	// asks for it (Marked); a copy made by a person carries it too (R26).
+	Mark string
+	// Organizer is false for a copy of somebody else's meeting.
+	Organizer bool
+	Attendees int
+	Cancelled bool // the meeting was called off
+	Declined  bool // the owner of the mailbox has declined it
+}
+
+// Item is one line of a delta round. A removed item has only an ID.
+type Item struct {
+	Event
+	Removed bool
+}
+
+// Window is the half-open range of time [Start, End) that is synchronised, UTC.
+type Window struct{ Start, End time.Time }
+
+// Overlaps reports whether [start, end) touches the window; an event without
+// length counts as the instant of its start.
+func (w Window) Overlaps(start, end time.Time) bool {
+	if !start.Before(end) {
+		return !start.Before(w.Start) && start.Before(w.End)
+	}
+	return start.Before(w.End) && end.After(w.Start)
+}
+
+// Round is a whole delta round: every page was read.
+type Round struct {
+	Items     []Item // in the order of the pages; the last of an id wins
+	DeltaLink string // for the next round
+	// Full: the round began without a delta link, so Items are all events of the
+	// window and what is not among them is not in the window.
+	Full bool
+}
+
+// Op is what a Write does.
+type Op string
+
+const (
+	Create Op = "create"
+	Patch  Op = "patch"
+	Delete Op = "delete"
+)
+
+// Write is one change of one event.
+type Write struct {
+	Op Op
+	// ID and ETag name the event and the state of it that the writer has seen;
+	// both are empty for Create. The write fails with a Conflict if the event
+	// has another ETag by now (R11).
+	ID, ETag string
+	// Content holds the fields to set. When and TimeZone go together: times are
+	// written as wall time of that zone.
+	Content appointment.Content
+	// TransactionID and Mark are set on Create (R13).
+	TransactionID, Mark string
+}
+
+// Result is what became of the Write at the same place of the list.
+type Result struct {
+	Event Event // as the response shows it; empty for Delete
+	Err   error // a *fault.Error
+}
+
+// Subscription is one change notification subscription of this application.
+type Subscription struct {
+	ID      string
+	Mailbox string // the Entra object id in its resource path; empty if it is for something else
+	Expires time.Time
+	// NotificationURL is where Graph calls; ours or another deployment's.
+	NotificationURL string
+}

@@ -1,0 +1,152 @@
+package store
+
+import (
+	"time"
+
+	"github.com/dime-scheduler/connectors/shared/appointment"
+)
+
+// State is where a link stands, for people to see. What is to be done is not
+// decided by it, but by comparing what is wanted with what was seen.
+type State string
+
+const (
+	Pending  State = "pending"  // something is wanted that the target does not show yet
+	Creating State = "creating" // a create is under way, or its outcome unknown
+	Agreed   State = "agreed"   // both sides show what the other last said
+	Failed   State = "failed"   // refused for good; a person or a new version goes on
+	Skipped  State = "skipped"  // the rules or flags say that it is not sent
+	Hidden   State = "hidden"   // Outlook-born, left the filter: off the board, never deleted (R32)
+	Released State = "released" // no longer ours to touch: it has attendees (R29)
+	Gone     State = "gone"     // tombstone: neither side shows it (R7)
+)
+
+// Origin is the side on which an appointment was born.
+type Origin string
+
+const (
+	Board   Origin = "board"
+	Outlook Origin = "outlook"
+)
+
+// Link joins one appointment to one target. It is the truth of what is wanted
+// and what was seen; messages only say "look". Its parts have one writer each:
+// Wanted is written by whoever routes what the board says, all else by the
+// target's worker. Both write by UpdateLink, so that neither loses the other's.
+type Link struct {
+	Target      string // the mailbox's Entra object id, or a connector's id
+	Appointment string // the appointment's Guid, lower-case
+
+	// Wanted is what the board wants shown there, as routing last said.
+	Wanted Wanted
+
+	State      State
+	Origin     Origin
+	Generation int // how often the event was created anew; part of transactionId (R13)
+
+	BoardSeen   BoardSeen
+	OutlookSeen OutlookSeen
+
+	// Sent is the open write to the target: stored before it is sent, removed
+	// when its outcome is known (R12). Nil if there is none.
+	Sent *Sent
+	// BoardSent is the open write to the board (R25); nil if there is none.
+	// While it is open nothing is sent to Outlook (R24).
+	BoardSent *BoardSent
+	// Inbound is what a read found and nobody has dealt with yet (R16).
+	Inbound *Inbound
+
+	// DueAt is when there is something to do: zero = nothing. The store keeps
+	// the index of due links by it.
+	DueAt time.Time
+	// Attempts counts the transient failures since the last success.
+	Attempts int
+	// Failure says why the state is failed, skipped or still pending: a stable
+	// code and a sentence for people, without content.
+	FailureCode, FailureText string
+
+	Updated time.Time // when the row was last written, UTC
+	ETag    string    // of the row; empty = not stored yet
+}
+
+// Wanted is the board's word for this target. Absence is a value (R7).
+type Wanted struct {
+	Version appointment.Version
+	// Absent: the appointment is deleted, or not assigned to this target.
+	Absent bool
+	// Deleted: Absent because the whole appointment is gone from the board.
+	Deleted bool
+	Content appointment.Content
+}
+
+// BoardSeen is the board's shadow: what it showed when both sides were last
+// brought together, and which version that was (R20).
+type BoardSeen struct {
+	Version appointment.Version
+	Content appointment.Content
+	// ID and Number are the board's own keys of the appointment, if known.
+	ID     int64
+	Number string
+}
+
+// OutlookSeen is Outlook's shadow (R20).
+type OutlookSeen struct {
+	EventID  string // immutable id; empty = there is no event
+	ETag     string
+	Modified time.Time // lastModifiedDateTime, Exchange's clock
+	ICalUID  string
+	Content  appointment.Content
+	// Attendees and Organizer as last seen: an event with attendees is never
+	// deleted (R29), a copy of a meeting (Organizer false) is never written.
+	Attendees int
+	Organizer bool
+}
+
+// Sent is a write to Outlook whose outcome is not known yet.
+type Sent struct {
+	Op         string // calendar.Op
+	Generation int
+	Version    appointment.Version // the wanted version that it carries
+	Content    appointment.Content // the fields that it sets
+	At         time.Time
+}
+
+// BoardSent is a write to the board whose outcome is not known yet.
+type BoardSent struct {
+	Op      string // "upsert", "unassign"
+	Content appointment.Content
+	At      time.Time
+}
+
+// Inbound is a finding of a read that is not applied yet.
+type Inbound struct {
+	// Removed: the round said removed, or a complete list did not hold the event.
+	Removed bool
+	// Inferred: Removed by absence only; such deletions are capped (R28).
+	Inferred bool
+	ETag     string
+	Modified time.Time
+	Content  appointment.Content
+	ICalUID  string
+
+	Attendees           int
+	Organizer           bool
+	Cancelled, Declined bool
+	Found               time.Time // when the read began, our clock
+}
+
+// Head is the newest that the board has said of an appointment, and whom it
+// concerned: swapped before any link is written (R6). It stays as a tombstone.
+type Head struct {
+	Appointment string
+	Version     appointment.Version
+	Operation   appointment.Operation
+	// Digest of the board's content and assignees, to see whether what was read
+	// from the board is news (R10).
+	Digest string
+	// Targets holds all targets it was ever routed to, old and new, by
+	// "kind/id"; true = it is wanted there now.
+	Targets map[string]bool
+	Updated time.Time
+	ETag    string
+}

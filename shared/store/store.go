@@ -1,0 +1,218 @@
+// Package store keeps the system's state: links, heads, targets, resources,
+// settings, transactions, parked messages. Tables is the store on Azure Table
+// Storage, Mem its in-memory twin for tests; both pass storetest.
+//
+// Guarantees: every write of an existing row is a compare-and-swap on its ETag;
+// a link and its index rows change together or not at all; columns that this
+// program does not know survive its writes (R40). A failing table service is
+// retried inside the call while its context lasts (R5). Secrets are never kept
+// here.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+var (
+	// ErrNotFound: there is no such row.
+	ErrNotFound = errors.New("store: not found")
+	// ErrConflict: the row has been changed, or created, by somebody else.
+	ErrConflict = errors.New("store: changed by somebody else")
+)
+
+// TargetKind is what a target is.
+type TargetKind string
+
+const (
+	Mailbox   TargetKind = "mailbox"
+	Connector TargetKind = "connector"
+	Service   TargetKind = "service" // "board" or "graph" as a whole
+)
+
+// Target is the row of a mailbox, a connector or a service: what its worker
+// has to remember between two nudges. Only its worker writes it, but for Due
+// (LowerDue) and Participates.
+type Target struct {
+	Kind TargetKind
+	ID   string
+
+	// Email by which the resource names the mailbox (resources may share it).
+	Email string
+	// Participates: at least one resource takes part with this mailbox.
+	Participates bool
+
+	// Due is when redrive looks after this target by itself (R1); zero = never.
+	Due time.Time
+	// NotBefore: the other side asked to be left alone until then.
+	NotBefore time.Time
+
+	DeltaLink    string
+	WindowStart  time.Time
+	WindowEnd    time.Time
+	LastRead     time.Time // when the last successful read began, our clock (R4)
+	LastBaseline time.Time // when the last full comparison with both sides began
+	BookedRead   time.Time // a further read is booked for then (R4)
+	Round        int64     // counts the rounds, for logs
+
+	Subscription        string // id of the change notification subscription
+	SubscriptionExpires time.Time
+	SubscriptionRenewed time.Time // to de-bounce lifecycle events
+
+	// Suspended: nothing of this target works now (R39).
+	SuspendedSince  time.Time
+	SuspendedReason string
+	SuspendedCode   string
+	Probe           time.Time // when it is tried next
+	Probes          int
+
+	ETag string
+}
+
+// Resource is a resource of the board and the mailbox found for it.
+type Resource struct {
+	No, Name, Email string
+	Exchange        bool   // the board's flag
+	Mailbox         string // Entra object id; empty = not found
+	Problem         string // why it takes no part, for people; empty = it does
+	Seen            time.Time
+	ETag            string
+}
+
+// Transaction is one outgoing call, or one decision not to make it.
+type Transaction struct {
+	Family      string // "exchange", "board", "dynamics", "webhook"
+	Appointment string
+	Target      string
+	Operation   string
+	Status      string // Success, Skipped, Failed, Conflict
+	Code        string // stable code, may be empty
+	Text        string // a sentence for people, without content
+	Source      string // "service", "website", "timer"
+	Invocation  string
+	Duration    time.Duration
+	At          time.Time
+}
+
+// Parked is a message that could not be used.
+type Parked struct {
+	ID         string // of this row; given by Park if empty
+	Queue      string
+	MessageID  string
+	Reason     string
+	Body       []byte
+	Properties map[string]string
+	At         time.Time
+}
+
+// Delta is something seen in a mailbox that could not be aligned with an
+// appointment, or was left alone on purpose.
+type Delta struct {
+	Mailbox, Event string
+	Kind           string // "series", "attendees", "second", "held"
+	Text           string // for people; no content of filtered events (R19)
+	Start, End     time.Time
+	At             time.Time
+}
+
+// Links is the state of links and heads.
+type Links interface {
+	// Link returns the link, or ErrNotFound.
+	Link(ctx context.Context, target, appointment string) (*Link, error)
+	// LinkByEvent finds the link of a target by its OutlookSeen.EventID, or ErrNotFound.
+	LinkByEvent(ctx context.Context, target, event string) (*Link, error)
+	// Links returns all links of a target, tombstones too, ordered by appointment.
+	Links(ctx context.Context, target string) ([]*Link, error)
+	// DueLinks returns up to limit links that are due at now, the longest due
+	// first, and when the next of the others is due (zero: there is none).
+	DueLinks(ctx context.Context, target string, now time.Time, limit int) (due []*Link, next time.Time, err error)
+	// UpdateLink reads the link (a new, empty one with its keys if there is
+	// none), lets change edit it and swaps it in; when somebody else was faster
+	// it begins again with the fresh row, so change may run several times and
+	// must depend on nothing but the link. A link that change leaves as it was is not written.
+	// An error of change ends it, unwritten, with that error. It returns the link as stored.
+	UpdateLink(ctx context.Context, target, appointment string, change func(*Link) error) (*Link, error)
+	// UpdateLinks is UpdateLink for many links of one target, in as few calls
+	// as the store can make; each link stands for itself: errs[i] is that of
+	// appointments[i] (nil = stored).
+	UpdateLinks(ctx context.Context, target string, appointments []string, change func(*Link) error) (links []*Link, errs []error)
+	// RenameLink moves a link to another appointment Guid, in one step, and
+	// lets absorb take over what a link already there holds (nil if none) (R25).
+	RenameLink(ctx context.Context, target, from, to string, absorb func(moved, there *Link) error) (*Link, error)
+
+	// Head returns the head of an appointment, or ErrNotFound.
+	Head(ctx context.Context, appointment string) (*Head, error)
+	// SwapHead stores h if the row still has h.ETag (empty: if there is no row
+	// yet), else ErrConflict; it sets the new ETag.
+	SwapHead(ctx context.Context, h *Head) error
+}
+
+// Targets is the state of targets.
+type Targets interface {
+	// Target returns the row, or ErrNotFound.
+	Target(ctx context.Context, kind TargetKind, id string) (*Target, error)
+	// Targets returns all targets of a kind, ordered by id.
+	Targets(ctx context.Context, kind TargetKind) ([]*Target, error)
+	// DueTargets returns the targets of a kind whose Due has passed.
+	DueTargets(ctx context.Context, kind TargetKind, now time.Time) ([]*Target, error)
+	// SwapTarget stores t if the row still has t.ETag (empty: if there is no
+	// row yet), else ErrConflict; it sets the new ETag.
+	SwapTarget(ctx context.Context, t *Target) error
+	// LowerDue makes sure that the target's Due is at or before at (creating
+	// the row if there is none), by swap, and does not write if it is already (R1).
+	LowerDue(ctx context.Context, kind TargetKind, id string, at time.Time) error
+}
+
+// Directory is the state of resources.
+type Directory interface {
+	// Resource returns a resource by its number, or ErrNotFound.
+	Resource(ctx context.Context, no string) (*Resource, error)
+	// Resources returns all resources, ordered by number.
+	Resources(ctx context.Context) ([]*Resource, error)
+	// PutResource stores r, whatever was there.
+	PutResource(ctx context.Context, r *Resource) error
+}
+
+// Journal is what people look at: transactions, parked messages, deltas.
+type Journal interface {
+	// Record appends transactions; each is found by family and day and by appointment.
+	Record(ctx context.Context, t ...Transaction) error
+	// Transactions returns the newest of a family, at most limit, newest first.
+	Transactions(ctx context.Context, family string, limit int) ([]Transaction, error)
+	// TransactionsOf returns the newest of an appointment, at most limit, newest first.
+	TransactionsOf(ctx context.Context, appointment string, limit int) ([]Transaction, error)
+	// Park keeps a message that could not be used. Parking the same ID again is no error.
+	Park(ctx context.Context, p *Parked) error
+	// ParkedMessages returns the newest parked messages, at most limit.
+	ParkedMessages(ctx context.Context, limit int) ([]*Parked, error)
+	// Unpark removes a parked message; one that is not there is no error.
+	Unpark(ctx context.Context, id string) error
+	// PutDelta stores d, one row per mailbox and event.
+	PutDelta(ctx context.Context, d Delta) error
+	// Deltas returns the deltas of a mailbox ("" = of all), newest first, at most limit.
+	Deltas(ctx context.Context, mailbox string, limit int) ([]Delta, error)
+	// Prune removes tombstones and journal rows last written before the given
+	// time, a bounded number per call, and returns how many.
+	Prune(ctx context.Context, before time.Time) (int, error)
+}
+
+// Values keeps small named settings as JSON, and small counters of the fleet.
+type Values interface {
+	// Value returns the text stored under name and its ETag, or ErrNotFound.
+	Value(ctx context.Context, name string) (text, etag string, err error)
+	// SwapValue stores the text under name if the row still has etag (empty: if
+	// there is no row yet), else ErrConflict; it returns the new ETag.
+	SwapValue(ctx context.Context, name, text, etag string) (string, error)
+}
+
+// Store is all state.
+type Store interface {
+	Links
+	Targets
+	Directory
+	Journal
+	Values
+	// Ping reports whether the store can be read and written.
+	Ping(ctx context.Context) error
+}
