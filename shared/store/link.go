@@ -31,8 +31,9 @@ const (
 
 // Link joins one appointment to one target. It is the truth of what is wanted
 // and what was seen; messages only say "look". Its parts have one writer each:
-// Wanted is written by whoever routes what the board says, all else by the
-// target's worker. Both write by UpdateLink, so that neither loses the other's.
+// Wanted is written by whoever routes what the board says (and by the worker
+// when it reads the board), all else by the target's worker alone. Both write by
+// UpdateLink, so that neither loses the other's.
 type Link struct {
 	Target      string // the mailbox's Entra object id, or a connector's id
 	Appointment string // the appointment's Guid, lower-case
@@ -56,6 +57,10 @@ type Link struct {
 	// Inbound is what a read found and nobody has dealt with yet (R16).
 	Inbound *Inbound
 
+	// BoardMissing is when a complete list of the board first lacked the
+	// appointment though it is wanted here; zero = it did not (R27).
+	BoardMissing time.Time
+
 	// DueAt is when there is something to do: zero = nothing. The store keeps
 	// the index of due links by it.
 	DueAt time.Time
@@ -69,7 +74,8 @@ type Link struct {
 	ETag    string    // of the row; empty = not stored yet
 }
 
-// Wanted is the board's word for this target. Absence is a value (R7).
+// Wanted is the newest that is known of what the board shows for this target,
+// from a message or from a read; the larger version stays. Absence is a value (R7).
 type Wanted struct {
 	Version appointment.Version
 	// Absent: the appointment is deleted, or not assigned to this target.
