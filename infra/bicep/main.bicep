@@ -57,7 +57,7 @@ param dimeSchedulerUrl string = 'https://api.dimescheduler.com'
 param dimeSchedulerSecretName string = 'dimescheduler-api-key'
 
 @description('Key Vault name of the HMAC keys that sign the clientState of Graph subscriptions.')
-param clientStateSecretName string = 'client-state-keys'
+param clientStateSecretName string = 'graph-client-state-keys'
 
 @description('IANA name of the time zone in which Dime.Scheduler writes times without a zone.')
 param boardTimeZone string = 'UTC'

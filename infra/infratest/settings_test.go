@@ -13,7 +13,7 @@ import (
 // Settings that exist on one side only, because a host reads them there or
 // because they stand for another way to sign in.
 var (
-	localOnly = []string{"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME", "LOCAL_MODE", "ServiceBus", "TABLES_CONNECTION_STRING"}
+	localOnly = []string{"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME", "LOCAL_CA_FILE", "LOCAL_MODE", "ServiceBus", "TABLES_CONNECTION_STRING"}
 	azureOnly = []string{"APPLICATIONINSIGHTS_AUTHENTICATION_STRING", "APPLICATIONINSIGHTS_CONNECTION_STRING",
 		"AzureWebJobsStorage__accountName", "AzureWebJobsStorage__clientId", "AzureWebJobsStorage__credential"}
 )
