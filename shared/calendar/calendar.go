@@ -5,6 +5,7 @@
 package calendar
 
 import (
+	"errors"
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/appointment"
@@ -59,6 +60,10 @@ func (w Window) Overlaps(start, end time.Time) bool {
 	}
 	return start.Before(w.End) && end.After(w.Start)
 }
+
+// ErrResync says that the state behind a delta link is lost: the next round is a
+// full one (R17).
+var ErrResync = errors.New("the sync state is lost, a full round is needed")
 
 // Round is a whole delta round: every page was read.
 type Round struct {

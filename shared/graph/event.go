@@ -1,0 +1,182 @@
+package graph
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dime-scheduler/connectors/shared/appointment"
+	"github.com/dime-scheduler/connectors/shared/calendar"
+)
+
+// wireEvent is what is read of Graph's event. It is not the SDK's model: that
+// one has nil both for a field that is absent (unknown, R9) and for an
+// enumeration value that is newer than the SDK, and one field that it can not
+// read spoils the whole page.
+type wireEvent struct {
+	ID             string          `json:"id"`
+	ETag           string          `json:"@odata.etag"`
+	Removed        json.RawMessage `json:"@removed"`
+	Type           calendar.Type   `json:"type"`
+	Modified       string          `json:"lastModifiedDateTime"`
+	Subject        *string         `json:"subject"`
+	Body           *wireBody       `json:"body"`
+	Start          *wireTime       `json:"start"`
+	End            *wireTime       `json:"end"`
+	OriginalZone   string          `json:"originalStartTimeZone"`
+	AllDay         bool            `json:"isAllDay"`
+	ShowAs         *string         `json:"showAs"`
+	Sensitivity    *string         `json:"sensitivity"`
+	Importance     *string         `json:"importance"`
+	ICalUID        string          `json:"iCalUId"`
+	TransactionID  string          `json:"transactionId"`
+	IsOrganizer    bool            `json:"isOrganizer"`
+	IsCancelled    bool            `json:"isCancelled"`
+	ResponseStatus struct {
+		Response string `json:"response"`
+	} `json:"responseStatus"`
+	Attendees  []json.RawMessage `json:"attendees"`
+	Properties []struct {
+		ID    string `json:"id"`
+		Value string `json:"value"`
+	} `json:"singleValueExtendedProperties"`
+}
+
+type wireBody struct {
+	ContentType string `json:"contentType"`
+	Content     string `json:"content"`
+}
+
+type wireTime struct {
+	DateTime string `json:"dateTime"`
+	TimeZone string `json:"timeZone"`
+}
+
+// readItem reads one line of a list. An event that can not be read keeps its id
+// and has no content; without an id it is an error.
+func readItem(raw json.RawMessage) (calendar.Item, error) {
+	var e wireEvent
+	if err := json.Unmarshal(raw, &e); err != nil {
+		var least struct {
+			ID      string          `json:"id"`
+			Removed json.RawMessage `json:"@removed"`
+		}
+		if err := json.Unmarshal(raw, &least); err != nil {
+			return calendar.Item{}, err
+		}
+		e = wireEvent{ID: least.ID, Removed: least.Removed}
+	}
+	if e.ID == "" {
+		return calendar.Item{}, fmt.Errorf("event without an id")
+	}
+	if len(e.Removed) > 0 {
+		return calendar.Item{Event: calendar.Event{ID: e.ID}, Removed: true}, nil
+	}
+	return calendar.Item{Event: e.event()}, nil
+}
+
+// readEvent reads the answer to a GET, POST or PATCH of one event.
+func readEvent(raw json.RawMessage) (calendar.Event, error) {
+	item, err := readItem(raw)
+	return item.Event, err
+}
+
+func (e wireEvent) event() calendar.Event {
+	modified, _ := time.Parse(time.RFC3339, e.Modified) // absent of bare occurrences: zero
+	out := calendar.Event{
+		ID: e.ID, ETag: e.ETag, Modified: modified.UTC(), Content: e.content(), Type: e.Type,
+		AllDay: e.AllDay, ICalUID: e.ICalUID, TransactionID: e.TransactionID,
+		Organizer: e.IsOrganizer, Attendees: len(e.Attendees), Cancelled: e.IsCancelled,
+		Declined: e.ResponseStatus.Response == "declined",
+	}
+	for _, p := range e.Properties {
+		if strings.EqualFold(p.ID, MarkProperty) {
+			out.Mark = p.Value
+		}
+	}
+	return out
+}
+
+// content returns what the event shows, in canonical form. What it does not
+// show, as a bare occurrence of a delta round (facts B5), is absent.
+func (e wireEvent) content() appointment.Content {
+	c := appointment.Content{}
+	switch {
+	case e.Subject != nil:
+		c[appointment.Subject] = appointment.Line(*e.Subject)
+	case e.Type != calendar.Occurrence && e.Body != nil:
+		c[appointment.Subject] = "" // null: an event without a title
+	}
+	// HTML, which Graph was asked not to send, is not the text that people see.
+	if e.Body != nil && strings.EqualFold(e.Body.ContentType, "text") {
+		c[appointment.Body] = appointment.Text(e.Body.Content)
+	}
+	if start, end, ok := e.times(); ok {
+		c[appointment.When] = appointment.Interval(start, end)
+	}
+	if zone := zoneName(e.OriginalZone); zone != "" {
+		c[appointment.TimeZone] = zone
+	}
+	choose(c, appointment.ShowAs, e.ShowAs, "unknown", "free", "tentative", "busy", "oof", "workingElsewhere", "unknown")
+	choose(c, appointment.Importance, e.Importance, "normal", "low", "normal", "high")
+	// A sensitivity that nobody here knows is rather hidden than shown.
+	choose(c, appointment.Sensitivity, e.Sensitivity, "private", "normal", "personal", "private", "confidential")
+	return c
+}
+
+// choose sets the field to the value as Graph spells it, or to other if it is
+// none of the known ones.
+func choose(c appointment.Content, f appointment.Field, value *string, other string, known ...string) {
+	if value == nil {
+		return
+	}
+	c[f] = other
+	for _, k := range known {
+		if strings.EqualFold(k, *value) {
+			c[f] = k
+		}
+	}
+}
+
+// zoneName returns the original zone; "" for one that only its mailbox knows.
+func zoneName(s string) string {
+	if rest, special := strings.CutPrefix(strings.ToLower(s), "tzone://microsoft/"); special {
+		if rest == "utc" {
+			return "UTC"
+		}
+		return ""
+	}
+	return s
+}
+
+// times returns start and end; ok is false if they are absent, make no sense or
+// are one of the dates by which Exchange says "none" (0001-01-01, 9999-12-31).
+func (e wireEvent) times() (start, end time.Time, ok bool) {
+	if e.Start == nil || e.End == nil {
+		return start, end, false
+	}
+	start, startOK := e.Start.instant()
+	end, endOK := e.End.instant()
+	return start, end, startOK && endOK && !end.Before(start)
+}
+
+// instant reads "2026-11-21T09:00:00.0000000" in its zone, which is UTC as asked
+// for, and an offset if there is one all the same.
+func (w wireTime) instant() (time.Time, bool) {
+	t, err := time.Parse(time.RFC3339, w.DateTime)
+	if err != nil {
+		loc, _, ok := loadZone(w.TimeZone)
+		if w.TimeZone == "" {
+			loc, ok = time.UTC, true
+		}
+		if !ok {
+			return t, false
+		}
+		if t, err = time.ParseInLocation("2006-01-02T15:04:05", w.DateTime, loc); err != nil {
+			return t, false
+		}
+	}
+	t = t.UTC()
+	return t, t.Year() > 1900 && t.Year() < 9999
+}
