@@ -19,7 +19,7 @@ type session struct {
 	nextIncoming uint32              // id of the next transfer frame from the client
 	received     uint32              // since the last flow
 	nextOutgoing uint32
-	window       uint32 // transfer frames that the client takes
+	window       int64 // transfer frames that the client takes; .NET says 2^32-1
 	nextDelivery uint32
 	pending      []pendingFrame // for lack of window
 	unsettled    map[uint32]delivery
@@ -38,7 +38,7 @@ type delivery struct {
 
 func newSession(c *conn, channel uint16, p *amqp.Begin) *session {
 	s := &session{c: c, channel: channel, senders: map[uint32]*inLink{}, receivers: map[uint32]*outLink{},
-		nextIncoming: p.NextOutgoingID, window: p.IncomingWindow, unsettled: map[uint32]delivery{}}
+		nextIncoming: p.NextOutgoingID, window: int64(p.IncomingWindow), unsettled: map[uint32]delivery{}}
 	c.send(channel, &amqp.Begin{RemoteChannel: &channel, IncomingWindow: incomingWindow, OutgoingWindow: incomingWindow,
 		HandleMax: amqp.Ptr(uint32(handleMax))}, nil)
 	return s
@@ -102,7 +102,8 @@ func (s *session) flow(p *amqp.Flow) {
 	if p.NextIncomingID != nil {
 		next = *p.NextIncomingID
 	}
-	s.window = next + p.IncomingWindow - s.nextOutgoing
+	inFlight := s.nextOutgoing - next
+	s.window = int64(p.IncomingWindow) - int64(inFlight)
 	s.flush()
 	if p.Echo && p.Handle == nil {
 		s.sendFlow(&amqp.Flow{})
@@ -136,7 +137,7 @@ func (s *session) flush() {
 	for len(s.pending) > 0 {
 		f := s.pending[0]
 		if _, transfer := f.body.(*amqp.Transfer); transfer {
-			if int32(s.window) <= 0 {
+			if s.window <= 0 {
 				return
 			}
 			s.window--
