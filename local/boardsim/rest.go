@@ -60,7 +60,7 @@ func (b *Board) rest(procedureName string, q *request) answer {
 		case err != nil:
 			return textAnswer(http.StatusBadRequest, err.Error())
 		case k.ID != 0:
-			done.Appointments = append(done.Appointments, restKey{k.ID, k.GUID})
+			done.Appointments = append(done.Appointments, restKey(k))
 		}
 	}
 	return jsonAnswer(http.StatusOK, done)
