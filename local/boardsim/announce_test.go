@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	_ "time/tzdata" // for machines without one
 
 	"github.com/google/go-cmp/cmp"
 

@@ -35,7 +35,7 @@ type Options struct {
 	SilentAPIWrites    bool           // changes made through the API are not announced
 	OwnGUIDs           bool           // a Guid proposed by the client is not kept
 	RejectUnknownGUIDs bool           // an upsert that names an unknown Guid fails
-	NoGetByID          bool           // there is no GET /appointment/{id}
+	NoGetByID          bool           // there is no GET /appointment/{id}: 404, also for what exists
 	FlatMessages       bool           // messages are flat, one per resource
 	Granularity        time.Duration  // of LastModifiedDate and CreatedDate; 0: 100 ns, seven digits
 	StaleDeletes       bool           // a Delete carries the LastModifiedDate of the last edit

@@ -132,7 +132,7 @@ func (b *Board) getAppointments(q *request) answer {
 
 func (b *Board) getAppointment(q *request) answer {
 	if b.opts.NoGetByID {
-		return textAnswer(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return textAnswer(http.StatusNotFound, "") // as for any path that no route matches
 	}
 	a := b.appointments[strings.ToLower(q.id)]
 	if id, err := strconv.ParseInt(q.id, 10, 64); err == nil {

@@ -72,8 +72,8 @@ func TestGetByID(t *testing.T) {
 	}
 	without := newWorld(t, boardsim.Options{NoGetByID: true})
 	b := without.plan("R1")
-	if status, _, _, _ := without.call(http.MethodGet, "/appointment/"+b.GUID, nil); status != http.StatusMethodNotAllowed {
-		t.Errorf("NoGetByID: %d, want 405", status)
+	if status, _, _, _ := without.call(http.MethodGet, "/appointment/"+b.GUID, nil); status != http.StatusNotFound {
+		t.Errorf("NoGetByID: %d, want 404 although it exists", status)
 	}
 }
 
