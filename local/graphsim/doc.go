@@ -22,16 +22,19 @@
 //
 // # Not modelled
 //
-//   - Permissions: every valid token may do everything. Delegated access, /me, national clouds.
+//   - Permissions: every valid token may do everything. The signature of a client_assertion is left to
+//     [Options.Assertion]; faults of the token endpoint are wrong secrets and revoked tokens only.
+//     Delegated access, /me, national clouds.
 //   - Calendars other than the default one, calendar groups, sharing, events/delta.
 //   - Meetings: nothing is sent to attendees and no copy appears in their calendars (what would
 //     have been sent is counted in [Server.Mails]); no accept, decline, forward, findMeetingTimes.
 //   - Attachments, open extensions, multiValueExtendedProperties, online meetings: such fields of a
 //     request are accepted and forgotten.
-//   - relative and yearly recurrence patterns (refused); a change of a series does not reach its
+//   - Relative and yearly recurrence patterns (refused); a change of a series does not reach its
 //     exceptions; a change of its pattern or times drops them.
 //   - Rich notifications (includeResourceData is refused), Event Hubs and Event Grid targets,
-//     subscriptions to anything but /users/{id}/events, the slow and drop states of an endpoint.
+//     subscriptions to anything but /users/{id}/events, a PATCH of anything but their expiry, the slow
+//     and drop states of an endpoint, the 10 minutes between /reauthorize and PATCH.
 //   - The limits on uploaded megabytes and on requests per app; quotas; $count, $search;
 //     $filter and $orderby beyond the properties named in the refusal.
 //   - The lag of Exchange's search index: a filter on an extended property sees every event at once.

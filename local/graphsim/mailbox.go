@@ -12,6 +12,7 @@ type mailbox struct {
 	user       User
 	state      MailboxState
 	prefix     string            // of its ids
+	ids        map[string]uint64 // last number used in an id, by kind
 	epoch      int               // delta tokens of another epoch are lost
 	events     map[string]*Event // by immutable id; in the calendar and in Deleted Items
 	mutable    map[string]string // mutable id to immutable id
@@ -30,7 +31,7 @@ type change struct {
 
 func newMailbox(s *Server, u User) *mailbox {
 	return &mailbox{
-		user: u, prefix: s.idPrefix(),
+		user: u, prefix: s.idPrefix(), ids: map[string]uint64{},
 		events: map[string]*Event{}, mutable: map[string]string{}, byTx: map[string]string{},
 	}
 }
@@ -53,9 +54,9 @@ func (s *Server) idPrefix() string {
 
 // newID makes an id with the given start. Locked.
 func (s *Server) newID(kind string, b *mailbox) string {
-	s.counter++
+	b.ids[kind]++
 	var raw [8]byte
-	binary.BigEndian.PutUint64(raw[:], s.counter)
+	binary.BigEndian.PutUint64(raw[:], b.ids[kind])
 	return kind + b.prefix + base64.URLEncoding.EncodeToString(raw[2:])
 }
 

@@ -52,7 +52,7 @@ func (s *Server) CreateEvent(user string, e Event) (Event, error) {
 }
 
 // UpdateEvent lets change alter the event, or one occurrence of a series, which becomes an exception.
-// Ids and stamps can not be altered.
+// Ids and stamps can not be altered. change must not call the Server.
 func (s *Server) UpdateEvent(user, id string, change func(*Event)) (Event, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

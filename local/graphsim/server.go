@@ -61,7 +61,7 @@ type Server struct {
 	behaviour     Behaviour
 	fault         func(FaultRequest) *FaultResponse
 	rng           *rand.Rand
-	counter       uint64 // last number used in an id or change key
+	counter       uint64 // last number used in a change key
 	clients       map[string][]string
 	tokens        map[string]token
 	mailboxes     []*mailbox // in the order of AddUser

@@ -30,8 +30,8 @@ const (
 	UserGone                         // 404 ErrorInvalidUser; the user itself 404 Request_ResourceNotFound
 )
 
-// AddUser adds a user with an empty mailbox and returns it with its id. It panics on an id or UPN
-// that exists, which is a mistake of the caller.
+// AddUser adds a user with an empty mailbox and returns it with its id. It panics on an id that
+// exists or a UPN that somebody has who is not gone, which is a mistake of the caller.
 func (s *Server) AddUser(u User) User {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,7 +48,7 @@ func (s *Server) AddUser(u User) User {
 		u.ProxyAddresses = []string{"SMTP:" + u.Mail}
 	}
 	for _, b := range s.mailboxes {
-		if strings.EqualFold(b.user.ID, u.ID) || strings.EqualFold(b.user.UPN, u.UPN) {
+		if strings.EqualFold(b.user.ID, u.ID) || b.state != UserGone && strings.EqualFold(b.user.UPN, u.UPN) {
 			panic("graphsim: user " + u.UPN + " exists")
 		}
 	}
@@ -94,14 +94,32 @@ func (s *Server) SetMailboxState(user string, state MailboxState) error {
 	return nil
 }
 
-// lookup finds a user by id or UPN. Locked.
+// UpdateUser lets change alter a user; the id stays. change must not call the Server.
+func (s *Server) UpdateUser(user string, change func(*User)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.person(user)
+	if err != nil {
+		return err
+	}
+	id := b.user.ID
+	change(&b.user)
+	b.user.ID = id
+	return nil
+}
+
+// lookup finds a user by id or UPN, who may be gone if nobody else has that UPN. Locked.
 func (s *Server) lookup(key string) *mailbox {
+	var found *mailbox
 	for _, b := range s.mailboxes {
-		if strings.EqualFold(b.user.ID, key) || strings.EqualFold(b.user.UPN, key) {
+		if strings.EqualFold(b.user.ID, key) {
 			return b
 		}
+		if strings.EqualFold(b.user.UPN, key) && (found == nil || found.state == UserGone) {
+			found = b
+		}
 	}
-	return nil
+	return found
 }
 
 // mailboxFor returns a working mailbox, or the refusal that its state calls for. Locked.
