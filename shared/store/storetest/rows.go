@@ -14,11 +14,14 @@ import (
 	"github.com/dime-scheduler/connectors/shared/store"
 )
 
+// staleETag is one that no row has, in the form that the table service wants.
+const staleETag = `W/"datetime'2020-01-01T00%3A00%3A00.0000000Z'"`
+
 func testHeads(t *testing.T, s store.Store) {
 	ctx := t.Context()
 	_, err := s.Head(ctx, guid(1))
 	wantError(t, err, store.ErrNotFound)
-	wantError(t, s.SwapHead(ctx, &store.Head{Appointment: guid(1), ETag: "none such"}), store.ErrConflict)
+	wantError(t, s.SwapHead(ctx, &store.Head{Appointment: guid(1), ETag: staleETag}), store.ErrConflict)
 
 	h := &store.Head{
 		Appointment: guid(1), Version: version(1), Operation: appointment.Update, Digest: "d",
@@ -117,7 +120,7 @@ func testTargets(t *testing.T, s store.Store) {
 	_, err := s.Target(ctx, store.Mailbox, mailbox)
 	wantError(t, err, store.ErrNotFound)
 	target := fullTarget(store.Mailbox, mailbox)
-	wantError(t, s.SwapTarget(ctx, &store.Target{Kind: store.Mailbox, ID: mailbox, ETag: "none such"}), store.ErrConflict)
+	wantError(t, s.SwapTarget(ctx, &store.Target{Kind: store.Mailbox, ID: mailbox, ETag: staleETag}), store.ErrConflict)
 	check := func() {
 		t.Helper()
 		stale := *target
@@ -316,7 +319,7 @@ func testValues(t *testing.T, s store.Store) {
 	const name = "deletes/2026-11-21 09h"
 	_, _, err := s.Value(ctx, name)
 	wantError(t, err, store.ErrNotFound)
-	_, err = s.SwapValue(ctx, name, "x", "none such")
+	_, err = s.SwapValue(ctx, name, "x", staleETag)
 	wantError(t, err, store.ErrConflict)
 	etag := ""
 	for _, text := range []string{`{"a":1}`, "", words(100<<10, 1), "short"} {

@@ -1,0 +1,296 @@
+package store
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
+	"github.com/dime-scheduler/connectors/shared/fault"
+)
+
+// The kinds of actions. Rows of this program are merged (R40); only index
+// rows, which hold nothing else, are put as a whole.
+const (
+	add   = aztables.TransactionTypeAdd
+	merge = aztables.TransactionTypeUpdateMerge
+	put   = aztables.TransactionTypeInsertReplace
+	drop  = aztables.TransactionTypeDelete
+)
+
+// action is one write, alone or as a part of an entity-group transaction.
+type action struct {
+	kind           aztables.TransactionType
+	partition, key string
+	columns        columns
+	etag           string // of merge and drop; of drop "*" = any
+}
+
+// Limits of the service (https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions,
+// and for a row .../understanding-the-table-service-data-model), with room for what frames them.
+const (
+	maxActions = 100
+	maxPayload = 3_500_000
+	maxRow     = 1<<20 - 16<<10
+)
+
+func marshal(op, partition, key string, c columns) ([]byte, error) {
+	if c.size() > maxRow {
+		return nil, tooLarge(op)
+	}
+	e := aztables.EDMEntity{Entity: aztables.Entity{PartitionKey: partition, RowKey: key}, Properties: c}
+	data, err := json.Marshal(e)
+	if err != nil {
+		return nil, unreadable(op, errors.New("a column can not be written as JSON"))
+	}
+	return data, nil
+}
+
+func tooLarge(op string) error {
+	return &fault.Error{Kind: fault.Permanent, Reason: fault.Invalid, Op: op, Code: "EntityTooLarge",
+		Err: errors.New("a row holds 1 MiB at most")}
+}
+
+// one does a single action; ErrConflict if the row is not as the action expects.
+func (t *Tables) one(ctx context.Context, op string, table *aztables.Client, a action) (etag string, err error) {
+	data, err := marshal(op, a.partition, a.key, a.columns)
+	if err != nil {
+		return "", err
+	}
+	ctx = retried(ctx)
+	match := azcore.ETag(a.etag)
+	switch a.kind {
+	case add:
+		var response aztables.AddEntityResponse
+		response, err = table.AddEntity(ctx, data, nil)
+		etag = string(response.ETag)
+	case merge:
+		var response aztables.UpdateEntityResponse
+		response, err = table.UpdateEntity(ctx, data, &aztables.UpdateEntityOptions{IfMatch: &match, UpdateMode: aztables.UpdateModeMerge})
+		etag = string(response.ETag)
+	case put:
+		var response aztables.UpsertEntityResponse
+		response, err = table.UpsertEntity(ctx, data, &aztables.UpsertEntityOptions{UpdateMode: aztables.UpdateModeReplace})
+		etag = string(response.ETag)
+	case drop:
+		_, err = table.DeleteEntity(ctx, a.partition, a.key, &aztables.DeleteEntityOptions{IfMatch: &match})
+	}
+	return etag, refused(op, err)
+}
+
+// all does the actions, which are of one partition, together or not at all,
+// and returns the new ETags. ErrConflict if one row is not as its action expects.
+func (t *Tables) all(ctx context.Context, op string, table *aztables.Client, actions []action) (etags []string, err error) {
+	if len(actions) == 1 {
+		etag, err := t.one(ctx, op, table, actions[0])
+		return []string{etag}, err
+	}
+	var batch []aztables.TransactionAction
+	for _, a := range actions {
+		data, err := marshal(op, a.partition, a.key, a.columns)
+		if err != nil {
+			return nil, err
+		}
+		ta := aztables.TransactionAction{ActionType: a.kind, Entity: data}
+		if a.etag != "" {
+			match := azcore.ETag(a.etag)
+			ta.IfMatch = &match
+		}
+		batch = append(batch, ta)
+	}
+	for try := 0; ; try++ {
+		var response *http.Response
+		_, err := table.SubmitTransaction(policy.WithCaptureResponse(retried(ctx), &response), batch, nil)
+		if err == nil {
+			return etagsOf(response, len(actions)), nil
+		}
+		err = inner(err)
+		// The SDK's retries see the outer status only, which is 202.
+		if s := status(err); s < 500 && s != http.StatusTooManyRequests || try == int(retry.MaxRetries) || !wait(ctx, try) {
+			return nil, refused(op, err)
+		}
+	}
+}
+
+// wait pauses before the next try, longer and jittered with each, up to
+// MaxRetryDelay; false if the context ended.
+func wait(ctx context.Context, try int) bool {
+	pause := min(5*time.Millisecond<<min(try, 10), retry.MaxRetryDelay)
+	timer := time.NewTimer(pause/2 + rand.N(pause))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// inner returns the error within a refused transaction: the outer answer is a
+// 202 without a code, the true one is in its multipart body.
+func inner(err error) error {
+	var outer *azcore.ResponseError
+	if !errors.As(err, &outer) || outer.StatusCode != http.StatusAccepted || outer.RawResponse == nil {
+		return err
+	}
+	for _, part := range parts(outer.RawResponse) {
+		if part.StatusCode < 400 {
+			continue
+		}
+		return runtime.NewResponseError(part)
+	}
+	return err
+}
+
+// etagsOf returns the ETags in the answer to a transaction; those that it does
+// not hold are empty.
+func etagsOf(response *http.Response, n int) []string {
+	etags := make([]string, n)
+	if response == nil {
+		return etags
+	}
+	for i, part := range parts(response) {
+		if i < n {
+			etags[i] = part.Header.Get("ETag")
+		}
+	}
+	return etags
+}
+
+// parts returns the answers within the answer to a transaction: a multipart
+// whose one part is a multipart of HTTP responses. What can not be read is left out.
+func parts(response *http.Response) []*http.Response {
+	body, err := runtime.Payload(response) // downloaded already, and read again here
+	if err != nil {
+		return nil
+	}
+	outer := multiparts(response.Header.Get("Content-Type"), bytes.NewReader(body))
+	if outer == nil {
+		return nil
+	}
+	changeset, err := outer.NextPart()
+	if err != nil {
+		return nil
+	}
+	each := multiparts(changeset.Header.Get("Content-Type"), changeset)
+	if each == nil {
+		return nil
+	}
+	var out []*http.Response
+	for {
+		part, err := each.NextPart()
+		if err != nil {
+			return out
+		}
+		r, err := http.ReadResponse(bufio.NewReader(part), response.Request)
+		if err != nil {
+			return out
+		}
+		content, err := io.ReadAll(r.Body)
+		r.Body.Close()
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return out
+		}
+		r.Body = io.NopCloser(bytes.NewReader(content))
+		out = append(out, r)
+	}
+}
+
+func multiparts(contentType string, r io.Reader) *multipart.Reader {
+	kind, params, err := mime.ParseMediaType(contentType)
+	if err != nil || !strings.HasPrefix(kind, "multipart/") {
+		return nil
+	}
+	return multipart.NewReader(r, params["boundary"])
+}
+
+// status returns the HTTP status of a refusal, 0 for any other error and for nil.
+func status(err error) int {
+	var refusal *azcore.ResponseError
+	if errors.As(err, &refusal) {
+		return refusal.StatusCode
+	}
+	return 0
+}
+
+// code returns the service's code of a refusal, or "".
+func code(err error) string {
+	var refusal *azcore.ResponseError
+	if errors.As(err, &refusal) {
+		return refusal.ErrorCode
+	}
+	return ""
+}
+
+// refused is classify for compare-and-swaps: a row that is there already, is
+// gone or has another ETag is an ErrConflict.
+func refused(op string, err error) error {
+	switch status(err) {
+	case http.StatusConflict, http.StatusPreconditionFailed, http.StatusNotFound:
+		if code(err) != string(aztables.TableNotFound) {
+			return conflict(op)
+		}
+	}
+	return classify(op, err)
+}
+
+// classify turns an error of the SDK into a fault. The SDK's own text holds
+// URLs and bodies and is left out.
+func classify(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if known, ok := errors.AsType[*fault.Error](err); ok {
+		return known
+	}
+	f := &fault.Error{Kind: fault.Transient, Reason: fault.Unavailable, Op: op, Code: code(err), Ambiguous: true}
+	switch s := status(err); {
+	case errors.Is(err, context.Canceled):
+		f.Reason, f.Err = fault.Canceled, context.Canceled
+	case s == 0 && errors.Is(err, context.DeadlineExceeded):
+		f.Reason, f.Err = fault.Timeout, context.DeadlineExceeded
+	case s == 0:
+		f.Err = errors.New("no answer of the table service")
+	case s == http.StatusUnauthorized || s == http.StatusForbidden:
+		f.Reason, f.Ambiguous = fault.Auth, false
+		f.Err = errors.New("the identity needs the role Storage Table Data Contributor on the account")
+	case s == http.StatusTooManyRequests:
+		f.Reason, f.Ambiguous, f.RetryAfter = fault.RateLimit, false, retryAfter(err)
+	case s == http.StatusRequestTimeout || s >= 500:
+		f.RetryAfter = retryAfter(err)
+	case f.Code == "EntityTooLarge" || s == http.StatusRequestEntityTooLarge:
+		return tooLarge(op)
+	default:
+		f.Reason, f.Ambiguous, f.Err = fault.Other, false, errors.New("refused with status "+strconv.Itoa(s))
+	}
+	return f
+}
+
+func retryAfter(err error) time.Duration {
+	var refusal *azcore.ResponseError
+	if !errors.As(err, &refusal) || refusal.RawResponse == nil {
+		return 0
+	}
+	text := refusal.RawResponse.Header.Get("Retry-After")
+	if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds > 0 {
+		return time.Duration(seconds * float64(time.Second))
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, time.Until(at))
+	}
+	return 0
+}
