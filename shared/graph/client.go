@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -157,7 +158,15 @@ func (c *Client) headers() *abs.RequestHeaders {
 // token goes nowhere else.
 func (c *Client) ours(link string) bool {
 	u, err := url.Parse(link)
-	return err == nil && u.Scheme == c.base.Scheme && strings.EqualFold(u.Host, c.base.Host)
+	return err == nil && origin(u) == origin(c.base)
+}
+
+func origin(u *url.URL) string {
+	port := u.Port()
+	if port == "" && u.Scheme == "https" {
+		port = "443"
+	}
+	return strings.ToLower(u.Scheme + "://" + net.JoinHostPort(u.Hostname(), port))
 }
 
 // address parses the address of a service: https, or http to this machine.

@@ -159,8 +159,12 @@ func (r *renewing) GetToken(ctx context.Context, o policy.TokenRequestOptions) (
 	}
 	r.drop(inner)
 	again, fresh, fetchErr := r.current(ctx)
-	if fetchErr != nil || fresh == used {
-		return azcore.AccessToken{}, errors.Join(err, fetchErr)
+	if fetchErr != nil {
+		return azcore.AccessToken{}, fetchErr
+	}
+	if fresh == used {
+		r.drop(again) // so that the next call asks the vault first
+		return azcore.AccessToken{}, err
 	}
 	if token, err = again.GetToken(ctx, o); err != nil {
 		r.drop(again)

@@ -166,7 +166,7 @@ func (e wireEvent) times() (start, end time.Time, ok bool) {
 func (w wireTime) instant() (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339, w.DateTime)
 	if err != nil {
-		loc, _, ok := loadZone(w.TimeZone)
+		loc, ok := location(w.TimeZone)
 		if w.TimeZone == "" {
 			loc, ok = time.UTC, true
 		}

@@ -144,9 +144,12 @@ func setEnum[T any](f appointment.Field, v string, parse func(string) (any, erro
 
 // wallTimes returns start and end as wall times of the zone, so that the event
 // looks native to its owner; in UTC if the zone is unknown or one of the two
-// times occurs twice on its day.
+// times occurs twice on its day. The zone is named as Windows does, and the wall
+// time is that zone's own, so that the instant is right even where several IANA
+// zones share a Windows name.
 func wallTimes(start, end time.Time, zone string) (from, to models.DateTimeTimeZoneable) {
-	if loc, windows, ok := loadZone(zone); ok {
+	windows, _ := windowsName(zone)
+	if loc, ok := location(windows); ok {
 		a, once := wallTime(start, loc)
 		b, too := wallTime(end, loc)
 		if once && too {

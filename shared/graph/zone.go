@@ -19,35 +19,35 @@ var windowsZones string
 var zones = sync.OnceValue(func() (z struct{ iana, windows map[string]string }) {
 	z.iana, z.windows = map[string]string{}, map[string]string{}
 	for line := range strings.Lines(windowsZones) {
-		name, list, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		for i, iana := range strings.Fields(list) {
-			if i == 0 {
-				z.iana[strings.ToLower(name)] = iana
-			}
-			z.windows[strings.ToLower(iana)] = name
+		windows, list, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		names := strings.Fields(list)
+		z.iana[strings.ToLower(windows)], z.windows[strings.ToLower(windows)] = names[0], windows
+		for _, iana := range names {
+			z.iana[strings.ToLower(iana)], z.windows[strings.ToLower(iana)] = iana, windows
 		}
 	}
 	return z
 })
 
-// loadZone finds a zone by its Windows or IANA name and returns the Windows name
-// too, which Graph always accepts; of IANA names it knows a part only (facts B1).
-func loadZone(name string) (loc *time.Location, windows string, ok bool) {
-	lower := strings.ToLower(strings.TrimSpace(name))
-	lower = strings.TrimPrefix(lower, "tzone://microsoft/") // "tzone://Microsoft/Utc" occurs
-	iana, isWindows := zones().iana[lower]
-	if isWindows {
-		windows = zones().windows[strings.ToLower(iana)]
-	} else if windows, ok = zones().windows[lower]; ok {
-		iana = strings.TrimSpace(name)
-	} else {
-		return nil, "", false
-	}
-	if windows == "UTC" {
-		return time.UTC, windows, true
+// windowsName returns the Windows name of a zone that is given by its Windows or
+// IANA name. Graph accepts all of these, of the IANA names a part only (facts B1).
+func windowsName(name string) (string, bool) {
+	windows, ok := zones().windows[zoneKey(name)]
+	return windows, ok
+}
+
+// location loads a zone by its Windows or IANA name.
+func location(name string) (*time.Location, bool) {
+	iana, ok := zones().iana[zoneKey(name)]
+	if !ok {
+		return nil, false
 	}
 	loc, err := time.LoadLocation(iana)
-	return loc, windows, err == nil
+	return loc, err == nil
+}
+
+func zoneKey(name string) string {
+	return strings.TrimPrefix(strings.ToLower(name), "tzone://microsoft/") // "tzone://Microsoft/Utc" occurs
 }
 
 // wallTime returns the wall time of an instant; ok is false if the clock shows
