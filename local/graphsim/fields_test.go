@@ -1,6 +1,7 @@
 package graphsim_test
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -151,4 +152,92 @@ func TestPagingAndOrder(t *testing.T) {
 		t.Errorf("pages: %v", got)
 	}
 	w.do("GET", w.events()+"?$orderby=colour", nil).want(t, 400)
+}
+
+func TestEventFilters(t *testing.T) {
+	w := newWorld(t, graphsim.Options{})
+	w.post(event("Early", "07:00:00", "08:00:00", "categories", []string{"Dime"}))
+	w.clock.advance(time.Minute)
+	w.post(event("Late", "17:00:00", "18:00:00", "sensitivity", "private", "showAs", "oof", "importance", "low"))
+	for filter, want := range map[string]string{
+		"start/dateTime ge '2026-11-24T12:00:00'":                                        "Late",
+		"end/dateTime lt '2026-11-24T12:00:00Z'":                                         "Early",
+		"lastModifiedDateTime gt 2026-11-23T08:00:00Z":                                   "Late",
+		"createdDateTime le 2026-11-23T08:00:00Z":                                        "Early",
+		"categories/any(c:c eq 'dime')":                                                  "Early",
+		"sensitivity eq 'private' and showAs eq 'oof' and importance ne 'high'":          "Late",
+		"isAllDay eq false and isCancelled eq false and contains(subject,'arl')":         "Early",
+		"type eq 'singleInstance' and subject gt 'f'":                                    "Late",
+		"startswith(subject,'E') and singleValueExtendedProperties/any(p:p/value eq '')": "",
+	} {
+		var got []string
+		for _, v := range w.do("GET", w.events()+"?$filter="+url.PathEscape(filter), nil).want(t, 200).values() {
+			got = append(got, v["subject"].(string))
+		}
+		if strings.Join(got, ",") != want {
+			t.Errorf("%s finds %v, want %s", filter, got, want)
+		}
+	}
+}
+
+func TestPropertyRules(t *testing.T) {
+	w := newWorld(t, graphsim.Options{})
+	set := func(id string, value any) map[string]any {
+		return map[string]any{"singleValueExtendedProperties": []any{map[string]any{"id": id, "value": value}}}
+	}
+	path := w.events() + "/" + w.post(event("E", "09:00:00", "10:00:00")).text("id")
+	w.do("PATCH", path, set("DimeAppointmentId", "x")).want(t, 400, "ErrorInvalidProperty")
+	w.do("PATCH", path, set(property, "1")).want(t, 200)
+	w.do("PATCH", path, set(strings.ToUpper(property[:45])+property[45:], "2")).want(t, 200) // the same property
+	w.do("PATCH", path, map[string]any{"subject": "F"}).want(t, 200)
+	if e := w.sim.Events(w.user)[0]; len(e.Properties) != 1 || len(w.sim.Tagged(w.user, property, "2")) != 1 {
+		t.Errorf("properties %v", e.Properties)
+	}
+	w.do("PATCH", path, set(property, nil)).want(t, 200)
+	if n := len(w.sim.Tagged(w.user, property, "")); n != 0 {
+		t.Error("null does not remove the property")
+	}
+}
+
+// What a person can not do either is an error, not a broken calendar.
+func TestPersonErrors(t *testing.T) {
+	w := newWorld(t, graphsim.Options{})
+	now := w.clock.now()
+	good, err := w.sim.CreateEvent(w.user, graphsim.Event{Start: now, End: now.Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, attempt := range map[string]func() error{
+		"unknown user": func() error { _, err := w.sim.CreateEvent("nobody", graphsim.Event{}); return err },
+		"backwards": func() error {
+			_, err := w.sim.MoveEvent(w.user, good.ID, now, now.Add(-time.Hour))
+			return err
+		},
+		"zone": func() error {
+			_, err := w.sim.CreateEvent(w.user, graphsim.Event{Start: now, End: now, StartZone: "Mars/Olympus"})
+			return err
+		},
+		"all day": func() error {
+			_, err := w.sim.UpdateEvent(w.user, good.ID, func(e *graphsim.Event) { e.AllDay = true })
+			return err
+		},
+		"pattern": func() error {
+			_, err := w.sim.UpdateEvent(w.user, good.ID, func(e *graphsim.Event) { e.Recurrence = &graphsim.Recurrence{Type: "relativeYearly"} })
+			return err
+		},
+		"unknown event": func() error { return w.sim.DeleteEvent(w.user, good.ID+"x") },
+		"not deleted":   func() error { _, err := w.sim.UndeleteEvent(w.user, good.ID); return err },
+	} {
+		if attempt() == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if events := w.sim.Events(w.user); len(events) != 1 || events[0].ChangeKey != good.ChangeKey {
+		t.Errorf("the calendar changed: %v", events)
+	}
+	w.do("GET", w.events()+"/"+good.ID+"/instances?"+november, nil).want(t, 400)
+	w.do("POST", w.events()+"/"+good.ID+"/cancel", map[string]any{}).want(t, 202)
+	if len(w.sim.Events(w.user)) != 0 {
+		t.Error("a cancelled event is still in the calendar")
+	}
 }

@@ -118,6 +118,11 @@ func TestSubscriptionRules(t *testing.T) {
 	if n := len(w.do("GET", "/subscriptions", nil).want(t, 200).values()); n != 1 {
 		t.Errorf("%d subscriptions listed", n)
 	}
+	second := w.subscribe(r)
+	if page := w.do("GET", "/subscriptions?$top=1", nil).want(t, 200); page.text("@odata.nextLink") == "" {
+		t.Error("the list has no pages")
+	}
+	w.do("DELETE", "/subscriptions/"+second, nil).want(t, 204)
 	other := w.sim.Token("other app")
 	if n := len(w.do("GET", "/subscriptions", nil, "Authorization: Bearer "+other).want(t, 200).values()); n != 0 {
 		t.Error("another app sees the subscription")
@@ -129,6 +134,7 @@ func TestSubscriptionRules(t *testing.T) {
 	w.token = w.sim.Token("app")
 	w.do("PATCH", "/subscriptions/"+id, map[string]any{"expirationDateTime": at(time.Hour)}).want(t, 404)
 	w.do("DELETE", "/subscriptions/"+id, nil).want(t, 404)
+	w.do("POST", "/subscriptions/"+id+"/reauthorize", nil).want(t, 404)
 }
 
 func TestHandshake(t *testing.T) {
