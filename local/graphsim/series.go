@@ -94,7 +94,8 @@ func (e *Event) cancelledStarts() []time.Time {
 }
 
 // repattern starts the occurrences anew if next has other times or another pattern than e: they get
-// new ids, and exceptions and cancellations are dropped, as Exchange does.
+// new ids, and exceptions and cancellations are dropped, as Exchange does. A series dragged to
+// another day begins on that day.
 func (e *Event) repattern(next *Event) {
 	if next.Recurrence == nil {
 		next.exceptions, next.cancelled = nil, nil
@@ -102,6 +103,11 @@ func (e *Event) repattern(next *Event) {
 	}
 	if e.Recurrence != nil && e.Start.Equal(next.Start) && e.End.Equal(next.End) && e.AllDay == next.AllDay && e.Recurrence.equal(next.Recurrence) {
 		return
+	}
+	if e.Recurrence != nil && e.Recurrence.StartDate == next.Recurrence.StartDate && !e.Start.Equal(next.Start) {
+		if loc, err := loadZone(next.Recurrence.TimeZone); err == nil {
+			next.Recurrence.StartDate = inZone(next.Start, loc, next.AllDay).Format(time.DateOnly)
+		}
 	}
 	next.generation = e.generation + 1
 	next.exceptions, next.cancelled = nil, nil

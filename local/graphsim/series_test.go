@@ -134,3 +134,33 @@ func TestMonthlySeries(t *testing.T) {
 		t.Errorf("starts %v, want %s", got, want)
 	}
 }
+
+func TestSeriesMovesAsAWhole(t *testing.T) {
+	w := newWorld(t, graphsim.Options{})
+	id := w.post(daily("UTC")).text("id")
+	start := time.Date(2026, 11, 30, 11, 0, 0, 0, time.UTC)
+	if _, err := w.sim.MoveEvent(w.user, id, start, start.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	view := w.view()
+	if len(view) != 5 || view[0]["start"].(map[string]any)["dateTime"] != "2026-11-30T11:00:00.0000000" {
+		t.Errorf("the series did not move: %v", view)
+	}
+}
+
+// A single event can become a series, and a series a single event.
+func TestRecurrenceComesAndGoes(t *testing.T) {
+	w := newWorld(t, graphsim.Options{})
+	id := w.post(event("E", "09:00:00", "10:00:00")).text("id")
+	path := w.events() + "/" + id
+	if got := w.do("PATCH", path, map[string]any{"recurrence": daily("UTC")["recurrence"]}).want(t, 200); got.text("type") != "seriesMaster" {
+		t.Errorf("type = %s", got.text("type"))
+	}
+	if n := len(w.view()); n != 5 {
+		t.Errorf("%d occurrences", n)
+	}
+	if got := w.do("PATCH", path, map[string]any{"recurrence": nil}).want(t, 200); got.text("type") != "singleInstance" || len(w.view()) != 1 {
+		t.Errorf("type = %s, %d in the view", got.text("type"), len(w.view()))
+	}
+	w.do("PATCH", path, map[string]any{"recurrence": map[string]any{"pattern": map[string]any{"type": "relativeMonthly"}}}).want(t, 400)
+}
