@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf16"
 )
 
 // Field names one thing that both sides can show and change. What changes
@@ -111,7 +112,7 @@ func (c Content) Times() (start, end time.Time, ok bool) {
 	return start, end, err == nil
 }
 
-// MaxSubject is the longest subject, in characters, that Exchange keeps
+// MaxSubject is the longest subject, in UTF-16 units, that Exchange keeps
 // (PidTagSubject holds 255); longer ones are cut before they are sent, so that
 // what comes back equals what went out.
 const MaxSubject = 255
@@ -126,10 +127,17 @@ func Line(s string) string {
 		}
 		return r
 	}, s)
-	if r := []rune(s); len(r) > MaxSubject {
-		s = string(r[:MaxSubject])
+	return strings.TrimSpace(cutUTF16(strings.TrimSpace(s), MaxSubject))
+}
+
+// cutUTF16 cuts s to at most n UTF-16 units, never inside a character.
+func cutUTF16(s string, n int) string {
+	for i, r := range s {
+		if n -= utf16.RuneLen(r); n < 0 {
+			return s[:i]
+		}
 	}
-	return strings.TrimSpace(s)
+	return s
 }
 
 // Text returns the canonical form of a body: \n line ends, no blanks at line

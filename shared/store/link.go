@@ -102,6 +102,9 @@ type OutlookSeen struct {
 	Modified time.Time // lastModifiedDateTime, Exchange's clock
 	ICalUID  string
 	Content  appointment.Content
+	// Former is the id of the event that was last removed from this link: if it
+	// comes back, a person has brought it back (R34).
+	Former string
 	// Attendees and Organizer as last seen: an event with attendees is never
 	// deleted (R29), a copy of a meeting (Organizer false) is never written.
 	Attendees int

@@ -54,7 +54,10 @@ type Target struct {
 	LastRead     time.Time // when the last successful read began, our clock (R4)
 	LastBaseline time.Time // when the last full comparison with both sides began
 	BookedRead   time.Time // a further read is booked for then (R4)
-	Round        int64     // counts the rounds, for logs
+	// BatchSize is how many writes one call carries after a call failed as a
+	// whole; 0 = as many as fit (R15).
+	BatchSize int
+	Round     int64 // counts the rounds, for logs
 
 	Subscription        string // id of the change notification subscription
 	SubscriptionExpires time.Time
@@ -73,10 +76,11 @@ type Target struct {
 // Resource is a resource of the board and the mailbox found for it.
 type Resource struct {
 	No, Name, Email string
-	Exchange        bool   // the board's flag
-	Mailbox         string // Entra object id; empty = not found
-	Problem         string // why it takes no part, for people; empty = it does
-	Seen            time.Time
+	Exchange        bool      // the board's flag
+	Mailbox         string    // Entra object id; empty = not found
+	Problem         string    // why it takes no part, for people; empty = it does
+	Seen            time.Time // when the board last listed it
+	Found           time.Time // when the mailbox was last looked up
 	ETag            string
 }
 

@@ -1,0 +1,213 @@
+package exchange
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/dime-scheduler/connectors/shared/appointment"
+	"github.com/dime-scheduler/connectors/shared/bus"
+	"github.com/dime-scheduler/connectors/shared/calendar"
+	"github.com/dime-scheduler/connectors/shared/dimescheduler"
+	"github.com/dime-scheduler/connectors/shared/routing"
+	"github.com/dime-scheduler/connectors/shared/store"
+	"github.com/google/uuid"
+)
+
+// compareBoard holds the board's own list against what we know, so that a change
+// that was never enqueued is found too (idea 4). What differs goes to the queue
+// like any change (R10).
+func (s *session) compareBoard(ctx context.Context, window calendar.Window, began time.Time) error {
+	numbers := make([]string, len(s.resources))
+	for i, r := range s.resources {
+		numbers[i] = r.No
+	}
+	if len(numbers) == 0 {
+		return nil
+	}
+	listed, err := s.Board.Appointments(ctx, window.Start, window.End, numbers)
+	if err != nil {
+		// The board's fault is not this mailbox's: the baseline stays owed.
+		s.log.WarnContext(ctx, "the board's list could not be read: compared later", "error", err)
+		s.record("", "baseline", "Failed", codeOf(err), "the board's list of appointments could not be read")
+		return nil
+	}
+	for _, a := range listed {
+		if err := s.news(ctx, a); err != nil {
+			return err
+		}
+	}
+	if err := s.missingOnBoard(ctx, listed, window, began); err != nil {
+		return err
+	}
+	return s.save(ctx, func(t *store.Target) { t.LastBaseline = began })
+}
+
+// missingOnBoard looks at links that are wanted here and are not in the board's
+// complete list. A GET proves the deletion; where the board has none, its next
+// list does (R27). Both are capped (R28).
+func (s *session) missingOnBoard(ctx context.Context, listed []appointment.Appointment, window calendar.Window, began time.Time) error {
+	links, err := s.Store.Links(ctx, s.mailbox)
+	if err != nil {
+		return err
+	}
+	there := make(map[string]bool, len(listed))
+	for _, a := range listed {
+		there[a.Guid] = len(s.assignedHere(a)) > 0
+	}
+	var lost, found []string
+	linked := 0
+	for _, l := range links {
+		start, end, ok := l.Wanted.Content.Times()
+		if l.Wanted.Absent || l.Wanted.Version.IsZero() || !ok || !window.Overlaps(start, end) {
+			continue
+		}
+		linked++
+		switch {
+		case there[l.Appointment] && !l.BoardMissing.IsZero():
+			found = append(found, l.Appointment)
+		case !there[l.Appointment] && l.Updated.Before(began) && l.BoardSent == nil:
+			lost = append(lost, l.Appointment)
+		}
+	}
+	if err := s.update(ctx, found, func(l *store.Link) error { l.BoardMissing = time.Time{}; return nil }); err != nil {
+		return err
+	}
+	if lost, err = s.capped(ctx, lost, linked, began); err != nil {
+		return err
+	}
+	for _, guid := range lost {
+		if err := s.doubt(ctx, guid, began); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// doubt asks the board for one appointment that its list lacked.
+func (s *session) doubt(ctx context.Context, guid string, began time.Time) error {
+	l, err := s.Store.Link(ctx, s.mailbox, guid)
+	if err != nil {
+		return err
+	}
+	a, err := s.Board.Appointment(ctx, guid, s.hint(l))
+	switch {
+	case err == nil:
+		return s.news(ctx, a) // moved, or no longer assigned here
+	case goneFromBoard(err):
+		return s.newsOfDelete(ctx, guid)
+	case !errors.Is(err, context.Canceled) && inconclusive(err):
+		if !l.BoardMissing.IsZero() && l.BoardMissing.Before(began) {
+			return s.newsOfDelete(ctx, guid)
+		}
+		return s.put(ctx, l, func(l *store.Link) { l.BoardMissing = began })
+	}
+	return nil // the board's fault: nothing is proved
+}
+
+// news sends what was read from the board to the queue if it is not what the
+// head says, or if the head has not been routed to this mailbox (R10).
+func (s *session) news(ctx context.Context, a appointment.Appointment) error {
+	head, err := s.Store.Head(ctx, a.Guid)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err == nil && head.Operation != appointment.Delete && head.Digest == routing.Digest(a) &&
+		head.Targets[routing.MailboxTarget(s.mailbox)] == (len(s.assignedHere(a)) > 0) {
+		return nil
+	}
+	body, err := dimescheduler.EncodeChange(a)
+	if err != nil {
+		return err
+	}
+	return s.announce(ctx, bus.Change{MessageID: "read-" + uuid.NewString(), Operation: appointment.Update, Body: body})
+}
+
+// newsOfDelete sends that an appointment is gone, if the head does not know it.
+func (s *session) newsOfDelete(ctx context.Context, guid string) error {
+	head, err := s.Store.Head(ctx, guid)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err == nil && head.Operation == appointment.Delete {
+		return nil
+	}
+	body, err := json.Marshal(map[string]string{"AppointmentGuid": guid})
+	if err != nil {
+		return err
+	}
+	return s.announce(ctx, bus.Change{MessageID: "read-" + uuid.NewString(), Operation: appointment.Delete, Body: body})
+}
+
+// The caps on deletions that are inferred from absence (R28): per round and
+// mailbox a number and a share, over the fleet a number per hour.
+const (
+	capRound = 25
+	capShare = 5 // a fifth
+	capHour  = 200
+)
+
+// capped returns those of the suspected deletions that may be followed up; the
+// rest is held back and listed for a person, and everything else flows on.
+func (s *session) capped(ctx context.Context, lost []string, linked int, began time.Time) ([]string, error) {
+	if len(lost) == 0 {
+		return nil, nil
+	}
+	slices.Sort(lost)
+	allowed := len(lost)
+	if limit := max(1, linked/capShare); linked > capShare && allowed > limit || allowed > capRound {
+		allowed = 0 // so many at once are rather a fault than a day's work
+	}
+	allowed, err := s.takeOfHour(ctx, allowed, began)
+	if err != nil {
+		return nil, err
+	}
+	if held := len(lost) - allowed; held > 0 {
+		text := fmt.Sprintf("%d of %d appointments are missing from a complete list: nothing was deleted, please look", len(lost), linked)
+		s.log.WarnContext(ctx, "inferred deletions held back", "held", held, "suspected", len(lost), "linked", linked)
+		s.record("", "delete", "Skipped", codeHeldBack, text)
+		err := s.Store.PutDelta(ctx, store.Delta{Mailbox: s.mailbox, Event: "held", Kind: "held", Text: text, At: began})
+		return lost[:allowed], err
+	}
+	return lost, nil
+}
+
+// takeOfHour takes up to n of what the fleet may infer in this hour.
+func (s *session) takeOfHour(ctx context.Context, n int, now time.Time) (int, error) {
+	if n == 0 {
+		return 0, nil
+	}
+	type hour struct {
+		Hour  string `json:"hour"`
+		Count int    `json:"count"`
+	}
+	const name = "inferred-deletions"
+	for {
+		text, etag, err := s.Store.Value(ctx, name)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return 0, err
+		}
+		var h hour
+		_ = json.Unmarshal([]byte(text), &h) // an unreadable counter begins anew
+		if this := now.UTC().Format("2006-01-02T15"); h.Hour != this {
+			h = hour{Hour: this}
+		}
+		n = min(n, max(0, capHour-h.Count))
+		if n == 0 {
+			return 0, nil
+		}
+		h.Count += n
+		data, err := json.Marshal(h)
+		if err != nil {
+			return 0, err
+		}
+		if _, err = s.Store.SwapValue(ctx, name, string(data), etag); err == nil {
+			return n, nil
+		} else if !errors.Is(err, store.ErrConflict) {
+			return 0, err
+		}
+	}
+}

@@ -1,0 +1,239 @@
+package exchange
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/dime-scheduler/connectors/shared/appointment"
+	"github.com/dime-scheduler/connectors/shared/calendar"
+	"github.com/dime-scheduler/connectors/shared/fault"
+	"github.com/dime-scheduler/connectors/shared/store"
+)
+
+// pass deals once with links that are due: first what is open, then what
+// Outlook said, then what is wanted there, in batches (idea 3).
+func (s *session) pass(ctx context.Context, due []*store.Link) error {
+	var sends []string
+	waiting := slots(due)
+	for _, l := range due {
+		if short(ctx) {
+			return errLater
+		}
+		switch {
+		case l.Sent != nil:
+			if err := s.resolve(ctx, l); err != nil {
+				return err
+			}
+		case l.Inbound != nil || l.BoardSent != nil:
+			if err := s.toBoard(ctx, l); err != nil {
+				return err
+			}
+		case waiting[l.Wanted.Content[appointment.When]] && l.OutlookSeen.EventID == "":
+			// It may be the board's word of an event whose own birth on the
+			// board is still open (R25).
+			if err := s.put(ctx, l, func(l *store.Link) { l.DueAt = s.Now().Add(slotWait) }); err != nil {
+				return err
+			}
+		case s.settings.ToOutlookOff && !l.Wanted.Version.IsZero():
+			if err := s.put(ctx, l, func(l *store.Link) { l.DueAt = time.Time{} }); err != nil {
+				return err
+			}
+		default:
+			sends = append(sends, l.Appointment)
+		}
+	}
+	for len(sends) > 0 {
+		n := min(len(sends), s.batchSize())
+		if err := s.drain(ctx, sends[:n]); err != nil {
+			return err
+		}
+		sends = sends[n:]
+	}
+	return nil
+}
+
+const slotWait = 5 * time.Second
+
+// slots are the times of events whose creation on the board is open.
+func slots(links []*store.Link) map[string]bool {
+	out := map[string]bool{}
+	for _, l := range links {
+		if l.BoardSent != nil && l.BoardSent.Op == opUpsert && l.Origin == store.Outlook {
+			out[l.BoardSent.Content[appointment.When]] = true
+		}
+	}
+	return out
+}
+
+// fullBatch is how many writes one call carries (graph.md B8).
+const fullBatch = 20
+
+func (s *session) batchSize() int {
+	if n := s.row.BatchSize; n > 0 && n < fullBatch {
+		return n
+	}
+	return fullBatch
+}
+
+// drain stores the intents of some links and carries them out, in one call if
+// they fit into one.
+func (s *session) drain(ctx context.Context, appointments []string) error {
+	now := s.Now()
+	if err := s.lower(ctx); err != nil {
+		return err
+	}
+	links, errs := s.Store.UpdateLinks(ctx, s.mailbox, appointments, func(l *store.Link) error {
+		plan(l, s.mailbox, now)
+		if l.Sent != nil {
+			l.DueAt = now
+		}
+		return nil
+	})
+	var open []*store.Link
+	var writes []calendar.Write
+	for i, l := range links {
+		if errs[i] != nil {
+			return errs[i]
+		}
+		if l.Sent != nil && l.Sent.At.Equal(now) {
+			open = append(open, l)
+			writes = append(writes, write(l, s.mailbox))
+		}
+	}
+	for len(writes) > 0 {
+		n := max(1, s.Fits(writes))
+		if err := s.call(ctx, open[:n], writes[:n]); err != nil {
+			return err
+		}
+		open, writes = open[n:], writes[n:]
+	}
+	return nil
+}
+
+// call does one call and puts each outcome away; one item's fault is its own (R15).
+func (s *session) call(ctx context.Context, links []*store.Link, writes []calendar.Write) error {
+	began := s.Now()
+	results, err := s.Calendar.Apply(ctx, s.mailbox, writes)
+	if err != nil {
+		return s.callFailed(ctx, links, err)
+	}
+	if s.row.BatchSize > 0 {
+		if err := s.save(ctx, func(t *store.Target) { t.BatchSize = grow(t.BatchSize) }); err != nil {
+			return err
+		}
+	}
+	outcome := make(map[string]calendar.Result, len(links))
+	ids := make([]string, len(links))
+	for i, l := range links {
+		outcome[l.Appointment], ids[i] = results[i], l.Appointment
+	}
+	stored, errs := s.Store.UpdateLinks(ctx, s.mailbox, ids, func(l *store.Link) error {
+		r := outcome[l.Appointment]
+		if l.Sent == nil {
+			return nil
+		}
+		if deleted := calendar.Op(l.Sent.Op) == calendar.Delete && gone(r.Err); r.Err == nil || deleted {
+			landed(l, *l.Sent, r.Event)
+			proceed(l, s.mailbox, s.Now())
+		}
+		return nil
+	})
+	var later error
+	for i, l := range links {
+		if errs[i] != nil {
+			return errs[i]
+		}
+		r := results[i]
+		s.recordWrite(l, r.Err, s.Now().Sub(began))
+		if r.Err == nil || stored[i].Sent == nil {
+			delete(s.conflicts, l.Appointment)
+			continue
+		}
+		if err := s.refused(ctx, l, r.Err); err != nil {
+			later = err
+		}
+	}
+	return later
+}
+
+// refused deals with one write that did not succeed.
+func (s *session) refused(ctx context.Context, l *store.Link, err error) error {
+	f := fault.Of(err)
+	switch {
+	case f.Reason == fault.Conflict && l.Sent.Op != string(calendar.Create):
+		return s.conflict(ctx, l, err)
+	case gone(err):
+		// The event is gone though we did not see it go: prove it like any other (R27).
+		return s.put(ctx, l, func(l *store.Link) {
+			l.Sent = nil
+			l.Inbound = &store.Inbound{Removed: true, Found: s.Now()}
+			l.DueAt = s.Now()
+		})
+	}
+	return s.linkFailed(ctx, l, err, f.Ambiguous)
+}
+
+// conflict: somebody wrote the event since we saw it. Read it, merge, go on; a
+// third time in a row is left for later (R11).
+func (s *session) conflict(ctx context.Context, l *store.Link, err error) error {
+	s.conflicts[l.Appointment]++
+	if s.conflicts[l.Appointment] >= maxConflicts {
+		delete(s.conflicts, l.Appointment)
+		return s.linkFailed(ctx, l, err, false)
+	}
+	e, err := s.Calendar.Event(ctx, s.mailbox, l.OutlookSeen.EventID)
+	if err != nil && !gone(err) {
+		return s.linkFailed(ctx, l, err, false)
+	}
+	lost := gone(err)
+	return s.put(ctx, l, func(l *store.Link) {
+		l.Sent = nil
+		finding(l, calendar.Item{Event: e, Removed: lost}, s.Now())
+		l.DueAt = s.Now()
+	})
+}
+
+// callFailed: the call as a whole failed, so every item's outcome is as unknown
+// as the call's. The next batch is half as large (R15).
+func (s *session) callFailed(ctx context.Context, links []*store.Link, err error) error {
+	f := fault.Of(err)
+	if len(links) > 1 && f.Reason != fault.RateLimit && !f.WholeTarget {
+		half := max(1, len(links)/2)
+		if err := s.save(ctx, func(t *store.Target) { t.BatchSize = half }); err != nil {
+			return err
+		}
+	}
+	var later error
+	for _, l := range links {
+		s.recordWrite(l, err, 0)
+		kind := *f
+		if len(links) > 1 {
+			kind.Kind = fault.Transient // of which item it is true is not known
+		}
+		if err := s.linkFailed(ctx, l, &kind, f.Ambiguous); err != nil {
+			later = err
+		}
+	}
+	return later
+}
+
+func grow(size int) int {
+	if size*2 >= fullBatch {
+		return 0
+	}
+	return size * 2
+}
+
+func map1(f appointment.Field, v string) appointment.Content { return appointment.Content{f: v} }
+
+// assignedHere are the numbers of the mailbox's resources that a has assigned.
+func (s *session) assignedHere(a appointment.Appointment) []string {
+	var out []string
+	for _, r := range s.resources {
+		if slices.ContainsFunc(a.Assignees, func(x appointment.Assignee) bool { return x.No == r.No }) {
+			out = append(out, r.No)
+		}
+	}
+	return out
+}

@@ -1,0 +1,213 @@
+package exchange
+
+import (
+	"context"
+	"time"
+
+	"github.com/dime-scheduler/connectors/shared/calendar"
+	"github.com/dime-scheduler/connectors/shared/dimescheduler"
+	"github.com/dime-scheduler/connectors/shared/fault"
+	"github.com/dime-scheduler/connectors/shared/store"
+)
+
+// Stable codes of this connector (prefix DSEX, reserved by Dime.Scheduler for
+// Exchange; facts A.9).
+const (
+	codeForeignMeeting = "DSEX020"
+	codeHeldBack       = "DSEX030"
+	codeConflict       = "DSEX040"
+)
+
+// family is the tab under which people find this connector's transactions.
+const family = "exchange"
+
+// linkFailed puts a write's or a look-up's failure into the link (section 5):
+// with keep, the intent stays open, as its outcome is unknown. It returns
+// errLater or a fault of the whole target if there is no point in going on.
+func (s *session) linkFailed(ctx context.Context, l *store.Link, err error, keep bool) error {
+	f := fault.Of(err)
+	if f.Reason == fault.Canceled && ctx.Err() != nil {
+		return err // we are being stopped: what is open is resolved next time
+	}
+	put := s.put(ctx, l, func(l *store.Link) {
+		if !keep {
+			l.Sent = nil
+		}
+		l.FailureCode, l.FailureText = codeOf(err), string(f.Reason)
+		if f.Kind == fault.Permanent && !f.WholeTarget {
+			l.State, l.DueAt, l.Sent, l.Inbound = store.Failed, time.Time{}, nil, nil
+			return
+		}
+		if f.WholeTarget || f.Reason == fault.RateLimit {
+			return // it stays due; the target as a whole waits
+		}
+		l.Attempts++
+		l.DueAt = s.Now().Add(backoff(l.Attempts, err))
+	})
+	switch {
+	case put != nil:
+		return put
+	case f.Reason == fault.RateLimit && !f.WholeTarget:
+		return s.throttled(ctx, err)
+	case f.WholeTarget:
+		return err
+	}
+	return nil
+}
+
+// throttled: the mailbox has asked to be left alone (graph.md B9).
+func (s *session) throttled(ctx context.Context, err error) error {
+	until := s.Now().Add(backoff(0, err))
+	saved := s.save(ctx, func(t *store.Target) {
+		if t.NotBefore.Before(until) {
+			t.NotBefore = until
+		}
+	})
+	if saved != nil {
+		return saved
+	}
+	return errLater
+}
+
+// boardFailed puts the board's failure into the link. The board being down
+// stops nobody else: this finding waits, the rest of the mailbox goes on.
+func (s *session) boardFailed(ctx context.Context, l *store.Link, err error) error {
+	f := fault.Of(err)
+	if f.Reason == fault.Canceled && ctx.Err() != nil {
+		return err
+	}
+	return s.put(ctx, l, func(l *store.Link) {
+		l.FailureCode, l.FailureText = codeOf(err), "the board: "+string(f.Reason)
+		if f.Kind == fault.Permanent && !f.WholeTarget && !inconclusive(err) {
+			// Refused for good: a person, or the next change of the event, goes on.
+			l.State, l.DueAt, l.BoardSent = store.Failed, time.Time{}, nil
+			accept(l)
+			return
+		}
+		l.Attempts++
+		l.DueAt = s.Now().Add(backoff(l.Attempts, err))
+	})
+}
+
+// inconclusive reports that the board did not show an appointment, and that
+// this proves nothing (R27).
+func inconclusive(err error) bool {
+	return fault.Is(err, fault.NotFound) && fault.Of(err).Code != dimescheduler.CodeGone
+}
+
+// targetFailed ends a round that failed as a whole. A fault of the mailbox is
+// kept in its row: suspended with the reason, probed with growing pauses, and
+// nothing is deleted meanwhile (R39). Only faults of our own store and broker,
+// which are no faults of the target, go back to the host.
+func (s *session) targetFailed(ctx context.Context, err error) error {
+	f := fault.Of(err)
+	now := s.Now()
+	switch {
+	case f.Op == "unclassified" || ctx.Err() != nil || isOurs(f):
+		return err
+	case f.Reason == fault.RateLimit && !f.WholeTarget:
+		if err := s.throttled(ctx, err); err != errLater {
+			return err
+		}
+		return s.book(ctx, s.row.NotBefore, true)
+	case !f.WholeTarget:
+		s.log.WarnContext(ctx, "round failed: tried again", "error", err)
+		return s.book(ctx, now.Add(backoff(s.row.Probes+1, err)), true)
+	}
+	pause := min(time.Minute<<min(s.row.Probes, 10), 15*time.Minute)
+	if f.Reason != fault.Auth {
+		pause = min(time.Minute<<min(s.row.Probes, 10), 6*time.Hour)
+	}
+	pause = max(pause+spread(s.mailbox, pause/4), f.RetryAfter)
+	if s.row.SuspendedCode != f.Code || s.row.SuspendedSince.IsZero() {
+		s.log.WarnContext(ctx, "mailbox suspended", "error", err, "probe_in", pause)
+		s.record("", "suspend", "Failed", codeOf(err), "the mailbox can not be reached: "+string(f.Reason))
+	}
+	err = s.save(ctx, func(t *store.Target) {
+		if t.SuspendedSince.IsZero() {
+			t.SuspendedSince = now
+		}
+		t.SuspendedReason, t.SuspendedCode = string(f.Reason), f.Code
+		t.Probe = now.Add(pause)
+		t.Probes++
+		t.Due = t.Probe
+	})
+	if err != nil {
+		return err
+	}
+	return s.Bus.NudgeAt(ctx, s.row.Probe, busProbe(s.mailbox, s.row.Probe))
+}
+
+// isOurs reports faults of our own store, broker and vault.
+func isOurs(f *fault.Error) bool {
+	for _, op := range []string{"store:", "bus:", "secret:"} {
+		if len(f.Op) >= len(op) && f.Op[:len(op)] == op {
+			return true
+		}
+	}
+	return false
+}
+
+// resumed ends a suspension: the mailbox has answered again, and a full read
+// has brought both sides together.
+func (s *session) resumed(ctx context.Context) error {
+	s.log.InfoContext(ctx, "mailbox resumed", "suspended_since", s.row.SuspendedSince)
+	s.record("", "resume", "Success", "", "the mailbox can be reached again")
+	return s.save(ctx, func(t *store.Target) {
+		t.SuspendedSince, t.Probe = time.Time{}, time.Time{}
+		t.SuspendedReason, t.SuspendedCode, t.Probes = "", "", 0
+	})
+}
+
+// codeOf is the stable code that people see.
+func codeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return fault.Of(err).Code
+}
+
+// record notes one call or decision; it is written when the nudge ends.
+func (s *session) record(guid, operation, status, code, text string) {
+	s.journal = append(s.journal, store.Transaction{
+		Family: family, Appointment: guid, Target: s.mailbox, Operation: operation,
+		Status: status, Code: code, Text: text, Source: "service", At: s.Now(),
+	})
+}
+
+func (s *session) recordConflict(l *store.Link, text string) {
+	s.record(l.Appointment, "merge", "Conflict", codeConflict, text)
+}
+
+func (s *session) recordWrite(l *store.Link, err error, took time.Duration) {
+	op := "write"
+	if l.Sent != nil {
+		op = l.Sent.Op
+	}
+	status, text := "Success", "sent to Outlook"
+	if err != nil && !(calendar.Op(op) == calendar.Delete && gone(err)) {
+		status, text = "Failed", "Outlook: "+string(fault.Of(err).Reason)
+	}
+	s.record(l.Appointment, op, status, codeOf(err), text)
+	s.journal[len(s.journal)-1].Duration = took
+}
+
+func (s *session) recordBoard(l *store.Link, op string, err error) {
+	status, text := "Success", "sent to the board"
+	if err != nil {
+		status, text = "Failed", "the board: "+string(fault.Of(err).Reason)
+	}
+	s.record(l.Appointment, op+" on board", status, codeOf(err), text)
+}
+
+// flush writes the journal. It is for people: failing to write it must not undo
+// the work that it tells of.
+func (s *session) flush(ctx context.Context) {
+	if len(s.journal) == 0 {
+		return
+	}
+	if err := s.Store.Record(ctx, s.journal...); err != nil {
+		s.log.WarnContext(ctx, "transactions could not be recorded", "count", len(s.journal), "error", err)
+	}
+	s.journal = nil
+}

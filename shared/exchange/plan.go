@@ -1,0 +1,129 @@
+package exchange
+
+import (
+	"time"
+
+	"github.com/dime-scheduler/connectors/shared/appointment"
+	"github.com/dime-scheduler/connectors/shared/calendar"
+	"github.com/dime-scheduler/connectors/shared/merge"
+	"github.com/dime-scheduler/connectors/shared/store"
+)
+
+// plan decides what the link's next write to Outlook is and puts it into Sent,
+// the intent that is stored before the effect (R12); with nothing to write it
+// puts the link to rest. It decides on the link alone, so that it may run again
+// on a fresh row.
+func plan(l *store.Link, mailbox string, now time.Time) {
+	if l.Sent != nil || l.BoardSent != nil || l.Inbound != nil {
+		return // first things first (R12, R24)
+	}
+	exists := l.OutlookSeen.EventID != ""
+	switch {
+	case l.State == store.Hidden || l.State == store.Released:
+		l.DueAt = time.Time{}
+	case l.Wanted.Version.IsZero():
+		settle(l, store.Agreed) // born in Outlook, the board has not spoken yet
+	case l.Wanted.Absent && !exists:
+		settle(l, store.Gone)
+	case l.Wanted.Absent && l.OutlookSeen.Attendees > 0:
+		settle(l, store.Released) // R29
+	case l.Wanted.Absent:
+		send(l, calendar.Delete, nil, now)
+	case !exists:
+		send(l, calendar.Create, defaults.With(l.Wanted.Content), now)
+		l.State = store.Creating
+	case !l.OutlookSeen.Organizer:
+		agree(l)
+		settle(l, store.Skipped) // somebody else's meeting: a copy is not ours to change
+		l.FailureCode, l.FailureText = codeForeignMeeting, "the event is a copy of somebody else's meeting and is not written"
+	default:
+		out := merge.Fields(merge.Input{
+			BoardSeen: l.BoardSeen.Content, Board: l.Wanted.Content,
+			OutlookSeen: l.OutlookSeen.Content, Outlook: l.OutlookSeen.Content,
+		})
+		if len(out.ToOutlook) == 0 {
+			agree(l)
+			settle(l, store.Agreed)
+			return
+		}
+		if zone, ok := l.OutlookSeen.Content[appointment.TimeZone]; ok && out.ToOutlook[appointment.When] != "" && out.ToOutlook[appointment.TimeZone] == "" {
+			out.ToOutlook[appointment.TimeZone] = zone // keep the event's own zone
+		}
+		send(l, calendar.Patch, out.ToOutlook, now)
+	}
+}
+
+func send(l *store.Link, op calendar.Op, c appointment.Content, now time.Time) {
+	l.State = store.Pending
+	l.Sent = &store.Sent{Op: string(op), Generation: l.Generation, Version: l.Wanted.Version, Content: c, At: now}
+}
+
+// settle puts a link to rest.
+func settle(l *store.Link, state store.State) {
+	l.State, l.DueAt, l.Attempts = state, time.Time{}, 0
+	l.FailureCode, l.FailureText = "", ""
+}
+
+// agree makes the board's shadow what the board shows, where the two sides are
+// brought together.
+func agree(l *store.Link) {
+	l.BoardSeen.Content = l.BoardSeen.Content.With(l.Wanted.Content)
+	l.BoardSeen.Version = l.Wanted.Version
+}
+
+// lose takes the event off the link: it is gone from the calendar. An event that
+// is made in its place is of the next generation (R13, R23).
+func lose(l *store.Link) {
+	l.Generation++
+	l.OutlookSeen = store.OutlookSeen{Former: l.OutlookSeen.EventID}
+	l.Inbound, l.Sent = nil, nil
+}
+
+// proceed plans again and keeps the plan if it says that nothing is left to
+// do; else the link stays due and the next pass stores the next intent.
+func proceed(l *store.Link, mailbox string, now time.Time) {
+	next := *l
+	plan(&next, mailbox, now)
+	if next.Sent == nil {
+		*l = next
+	} else {
+		l.DueAt = now
+	}
+}
+
+// write is the call that carries out the link's intent.
+func write(l *store.Link, mailbox string) calendar.Write {
+	w := calendar.Write{Op: calendar.Op(l.Sent.Op), Content: l.Sent.Content}
+	if w.Op == calendar.Create {
+		w.TransactionID = transactionID(mailbox, l.Appointment, l.Sent.Generation)
+		w.Mark = mark(l.Appointment, l.Sent.Generation)
+	} else {
+		w.ID, w.ETag = l.OutlookSeen.EventID, l.OutlookSeen.ETag
+	}
+	return w
+}
+
+// landed puts the outcome of a write that succeeded into the link. Only fields
+// that we sent are taken from the response: it may hold a person's edit that is
+// not merged yet (R14).
+func landed(l *store.Link, sent store.Sent, e calendar.Event) {
+	l.Sent = nil
+	l.Attempts, l.FailureCode, l.FailureText = 0, "", ""
+	if calendar.Op(sent.Op) == calendar.Delete {
+		lose(l)
+		return
+	}
+	if l.OutlookSeen.Content == nil {
+		l.OutlookSeen.Content = appointment.Content{}
+	}
+	saw(&l.OutlookSeen, e)
+	for f, v := range sent.Content {
+		l.OutlookSeen.Content[f] = v
+		if shown, ok := e.Content[f]; ok {
+			l.OutlookSeen.Content[f] = shown
+		}
+	}
+	l.BoardSeen.Content = l.BoardSeen.Content.With(sent.Content)
+	l.BoardSeen.Version = sent.Version
+	l.State = store.Agreed
+}

@@ -1,0 +1,283 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/dime-scheduler/connectors/shared/bus"
+	"github.com/dime-scheduler/connectors/shared/calendar"
+	"github.com/dime-scheduler/connectors/shared/store"
+	"github.com/google/uuid"
+)
+
+// read runs one delta round: all pages, every finding into its link, and only
+// then the delta link (R16). A failed page ends it and nothing has changed (R17).
+func (s *session) read(ctx context.Context, full bool) error {
+	began := s.Now()
+	window := s.settings.Window(began)
+	link := s.row.DeltaLink
+	baseline := full || link == "" || began.Sub(s.row.LastBaseline) > baselineAge
+	if baseline {
+		link = ""
+	}
+	round, err := s.Calendar.Delta(ctx, s.mailbox, link, window)
+	if errors.Is(err, calendar.ErrResync) {
+		baseline = true
+		round, err = s.Calendar.Delta(ctx, s.mailbox, "", window)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.keep(ctx, round, window, began); err != nil {
+		return err
+	}
+	err = s.save(ctx, func(t *store.Target) {
+		t.DeltaLink = round.DeltaLink
+		t.LastRead = began
+		t.Round++
+		if !t.BookedRead.After(began) {
+			t.BookedRead = time.Time{}
+		}
+		if round.Full {
+			t.WindowStart, t.WindowEnd = window.Start, window.End
+		}
+	})
+	if err != nil || !baseline {
+		return err
+	}
+	return s.compareBoard(ctx, window, began)
+}
+
+// keep stores what a round found in the links.
+func (s *session) keep(ctx context.Context, round calendar.Round, window calendar.Window, began time.Time) error {
+	items := newest(round.Items)
+	known, err := s.knownLinks(ctx, round, items)
+	if err != nil {
+		return err
+	}
+	var changed []string
+	found := map[string]calendar.Item{} // by appointment
+	for _, it := range items {
+		l := known[it.ID]
+		if l == nil && !it.Removed {
+			if l, err = s.adopt(ctx, it.Event, began); err != nil {
+				return err
+			}
+		}
+		if l != nil {
+			changed = append(changed, l.Appointment)
+			found[l.Appointment] = it
+		}
+	}
+	err = s.update(ctx, changed, func(l *store.Link) error {
+		finding(l, found[l.Appointment], began)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if round.Full {
+		return s.missing(ctx, items, window, began)
+	}
+	return nil
+}
+
+// newest keeps one item of each id, the last (graph.md B5), in order.
+func newest(items []calendar.Item) []calendar.Item {
+	last := make(map[string]int, len(items))
+	for i, it := range items {
+		last[it.ID] = i
+	}
+	out := make([]calendar.Item, 0, len(last))
+	for i, it := range items {
+		if last[it.ID] == i {
+			out = append(out, it)
+		}
+	}
+	return out
+}
+
+// manyItems is from how many items on all links of the mailbox are read at once.
+const manyItems = 20
+
+// knownLinks finds the links of the items, by event id.
+func (s *session) knownLinks(ctx context.Context, round calendar.Round, items []calendar.Item) (map[string]*store.Link, error) {
+	known := make(map[string]*store.Link, len(items))
+	if round.Full || len(items) > manyItems {
+		links, err := s.Store.Links(ctx, s.mailbox)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range links {
+			if id := l.OutlookSeen.EventID; id != "" {
+				known[id] = l
+			}
+		}
+		return known, nil
+	}
+	for _, it := range items {
+		l, err := s.Store.LinkByEvent(ctx, s.mailbox, it.ID)
+		if err == nil {
+			known[it.ID] = l
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+	}
+	return known, nil
+}
+
+// adopt finds or makes the link of an event that none has: it is one that we
+// created and lost sight of (R13), or it was born in Outlook (R26). Nil if it
+// is nothing to keep.
+func (s *session) adopt(ctx context.Context, e calendar.Event, began time.Time) (*store.Link, error) {
+	if guid, generation, ok := ours(s.mailbox, e.TransactionID); ok {
+		return s.reclaim(ctx, e, guid, generation, began)
+	}
+	return s.born(ctx, e, began)
+}
+
+// born makes the link of an event that a person made, under the Guid that we
+// shall propose to the board (R25); nil if it does not become an appointment.
+func (s *session) born(ctx context.Context, e calendar.Event, began time.Time) (*store.Link, error) {
+	if !s.bornHere(e) {
+		return nil, s.unaligned(ctx, e, began)
+	}
+	return s.Store.UpdateLink(ctx, s.mailbox, uuid.NewString(), func(l *store.Link) error {
+		l.Origin = store.Outlook
+		l.State = store.Pending
+		l.OutlookSeen = store.OutlookSeen{EventID: e.ID, ETag: e.ETag, Modified: e.Modified, ICalUID: e.ICalUID}
+		return nil
+	})
+}
+
+// bornHere reports whether an unknown event becomes an appointment of the board.
+func (s *session) bornHere(e calendar.Event) bool {
+	_, _, timed := e.Content.Times()
+	return timed && e.Type == calendar.Single && !s.settings.ToBoardOff && passes(e)
+}
+
+// unaligned lists an event that can not become an appointment, with no content
+// of it (R19). What the filter keeps back is not listed at all.
+func (s *session) unaligned(ctx context.Context, e calendar.Event, began time.Time) error {
+	if s.settings.ToBoardOff || !passes(e) {
+		return nil
+	}
+	d := store.Delta{Mailbox: s.mailbox, Event: e.ID, At: began, Kind: "series", Text: "part of a series"}
+	var ok bool
+	if d.Start, d.End, ok = e.Content.Times(); !ok {
+		d.Kind, d.Text = "time", "the event has no usable start and end"
+	}
+	return s.Store.PutDelta(ctx, d)
+}
+
+// reclaim gives an event that carries our transactionId to its link: the link
+// takes it if it has none and something is, or may be, wanted; else the event
+// is a second or unwanted one and goes (R13).
+func (s *session) reclaim(ctx context.Context, e calendar.Event, guid string, generation int, began time.Time) (*store.Link, error) {
+	took, back := false, false
+	l, err := s.Store.UpdateLink(ctx, s.mailbox, guid, func(l *store.Link) error {
+		back = l.OutlookSeen.EventID == "" && l.OutlookSeen.Former == e.ID
+		took = !back && l.OutlookSeen.EventID == "" && l.State != store.Gone && (l.Generation == generation || l.ETag == "")
+		if took {
+			l.Generation = generation
+			take(l, e)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case took || l.OutlookSeen.EventID == e.ID:
+		return l, nil
+	case back: // a person has brought it back: it is theirs now (R34)
+		return s.born(ctx, e, began)
+	}
+	return nil, s.deleteSecond(ctx, e, guid)
+}
+
+// deleteSecond removes an event that we created and that no link wants, at once
+// and before the delta link advances: after a crash it is found again.
+func (s *session) deleteSecond(ctx context.Context, e calendar.Event, guid string) error {
+	if e.Attendees > 0 {
+		return s.Store.PutDelta(ctx, store.Delta{Mailbox: s.mailbox, Event: e.ID, Kind: "attendees",
+			Text: "a second event of an appointment has attendees and was left alone", At: s.Now()})
+	}
+	results, err := s.Calendar.Apply(ctx, s.mailbox, []calendar.Write{{Op: calendar.Delete, ID: e.ID, ETag: e.ETag}})
+	if err != nil {
+		return err
+	}
+	if err := results[0].Err; err != nil && !gone(err) {
+		return err
+	}
+	s.record(guid, "delete", "Success", "", "a second event of the appointment was removed")
+	return nil
+}
+
+// missing infers deletions from a complete list: a linked event that should be
+// in the window and is not there. It is only a suspicion, proved by a GET later
+// (R27), and capped (R28).
+func (s *session) missing(ctx context.Context, items []calendar.Item, window calendar.Window, began time.Time) error {
+	links, err := s.Store.Links(ctx, s.mailbox)
+	if err != nil {
+		return err
+	}
+	listed := make(map[string]bool, len(items))
+	for _, it := range items {
+		listed[it.ID] = !it.Removed
+	}
+	var lost []string
+	linked := 0
+	for _, l := range links {
+		id := l.OutlookSeen.EventID
+		if id == "" {
+			continue
+		}
+		linked++
+		start, end, ok := l.OutlookSeen.Content.Times()
+		if ok && window.Overlaps(start, end) && !listed[id] && l.Inbound == nil && l.Sent == nil && l.Updated.Before(began) {
+			lost = append(lost, l.Appointment)
+		}
+	}
+	lost, err = s.capped(ctx, lost, linked, began)
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, lost, func(l *store.Link) error {
+		if l.OutlookSeen.EventID != "" && l.Inbound == nil && l.Sent == nil && l.Updated.Before(began) {
+			l.Inbound = &store.Inbound{Removed: true, Inferred: true, Found: began}
+			l.DueAt = began
+		}
+		return nil
+	})
+}
+
+// update changes links, having lowered Due first (R1).
+func (s *session) update(ctx context.Context, appointments []string, change func(*store.Link) error) error {
+	if len(appointments) == 0 {
+		return nil
+	}
+	if err := s.lower(ctx); err != nil {
+		return err
+	}
+	_, errs := s.Store.UpdateLinks(ctx, s.mailbox, appointments, change)
+	return errors.Join(errs...)
+}
+
+// lower makes redrive look soon, should this invocation not live to see its end.
+func (s *session) lower(ctx context.Context) error {
+	soon := s.Now().Add(dueSoon)
+	if due := s.row.Due; !due.IsZero() && !due.After(soon) {
+		return nil
+	}
+	return s.save(ctx, func(t *store.Target) { t.Due = soon })
+}
+
+// announce tells the queue what was read from the board, if it is news (R10).
+func (s *session) announce(ctx context.Context, changes ...bus.Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	return s.Bus.Send(ctx, changes...)
+}

@@ -1,0 +1,65 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/dime-scheduler/connectors/shared/bus"
+	"github.com/dime-scheduler/connectors/shared/store"
+)
+
+// Redrive is the timer under the nudges: it nudges each target whose due time
+// has passed (R1), returns the dead letters of the appointments queue (R5),
+// discards dead nudges, and ages out old rows.
+type Redrive struct {
+	Store interface {
+		store.Targets
+		store.Journal
+	}
+	Bus Bus
+	// DeadLetters empties the queues' dead letters; nil = there is nothing to empty.
+	DeadLetters func(ctx context.Context) error
+	Now         func() time.Time
+	Log         *slog.Logger
+}
+
+// tombstoneAge is how long tombstones and old rows of the journal stay (R7).
+const tombstoneAge = 30 * 24 * time.Hour
+
+// Run does each of its parts, whatever becomes of the others.
+func (r *Redrive) Run(ctx context.Context) error {
+	failed := []error{r.nudge(ctx)}
+	if r.DeadLetters != nil {
+		failed = append(failed, r.DeadLetters(ctx))
+	}
+	if _, err := r.Store.Prune(ctx, r.Now().Add(-tombstoneAge)); err != nil {
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
+}
+
+func (r *Redrive) nudge(ctx context.Context) error {
+	now := r.Now()
+	due, err := r.Store.DueTargets(ctx, store.Mailbox, now)
+	if err != nil {
+		return err
+	}
+	var nudges []bus.Nudge
+	for _, t := range due {
+		n := bus.Nudge{Kind: bus.Push, Target: t.ID, Reason: "redrive", At: now}
+		switch {
+		case !t.SuspendedSince.IsZero():
+			n.Kind = bus.Subscribe
+		case !t.BookedRead.IsZero() && !t.BookedRead.After(now):
+			n.Kind = bus.Read
+		}
+		nudges = append(nudges, n)
+	}
+	if len(nudges) == 0 {
+		return nil
+	}
+	r.Log.InfoContext(ctx, "overdue targets nudged", "count", len(nudges))
+	return r.Bus.Nudge(ctx, nudges...)
+}

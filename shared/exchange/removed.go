@@ -1,0 +1,152 @@
+package exchange
+
+import (
+	"context"
+
+	"github.com/dime-scheduler/connectors/shared/appointment"
+	"github.com/dime-scheduler/connectors/shared/calendar"
+	"github.com/dime-scheduler/connectors/shared/store"
+)
+
+// removed deals with an event that a round called removed, or that a complete
+// list did not hold: first the proof (R27), then what follows for the board.
+func (s *session) removed(ctx context.Context, l *store.Link) error {
+	if l.OutlookSeen.EventID == "" {
+		return s.put(ctx, l, func(l *store.Link) { l.Inbound = nil; proceed(l, s.mailbox, s.Now()) })
+	}
+	e, err := s.Calendar.Event(ctx, s.mailbox, l.OutlookSeen.EventID)
+	if err != nil && !gone(err) {
+		return s.linkFailed(ctx, l, err, false)
+	}
+	if err == nil {
+		there, err := s.inView(ctx, e)
+		if err != nil {
+			return s.linkFailed(ctx, l, err, false)
+		}
+		if there { // it has only left the window, or was brought back
+			return s.put(ctx, l, func(l *store.Link) {
+				l.Inbound = nil
+				finding(l, calendar.Item{Event: e}, s.Now())
+				proceed(l, s.mailbox, s.Now())
+			})
+		}
+	}
+	switch {
+	case l.Wanted.Absent || s.settings.ToBoardOff || !boardKnows(l) && l.BoardSent == nil:
+		return s.put(ctx, l, func(l *store.Link) {
+			lose(l)
+			if !l.Wanted.Absent {
+				// Not wanted back: the person removed it, and the board is not told.
+				l.BoardSent = nil
+				settle(l, store.Gone)
+				return
+			}
+			proceed(l, s.mailbox, s.Now())
+		})
+	case s.boardChanged(l):
+		return s.recreate(ctx, l)
+	}
+	return s.unassign(ctx, l)
+}
+
+// boardChanged reports whether the board has changed the appointment since both
+// sides were last brought together.
+func (s *session) boardChanged(l *store.Link) bool {
+	return len(changedFields(l.BoardSeen.Content, l.Wanted.Content)) > 0
+}
+
+// recreate: deleted here, changed there. The board's word wins and the event is
+// made anew, under the next generation (R23).
+func (s *session) recreate(ctx context.Context, l *store.Link) error {
+	s.recordConflict(l, "deleted in Outlook, but changed on the board: created again")
+	return s.put(ctx, l, func(l *store.Link) {
+		lose(l)
+		l.State, l.DueAt = store.Pending, s.Now()
+	})
+}
+
+// unassign takes this mailbox's resources off the appointment; the appointment
+// itself goes only if a read then shows that nobody is left (R31).
+func (s *session) unassign(ctx context.Context, l *store.Link) error {
+	a, err := s.Board.Appointment(ctx, l.Appointment, s.hint(l))
+	switch {
+	case goneFromBoard(err):
+		return s.leave(ctx, l, nil)
+	case err != nil:
+		return s.boardFailed(ctx, l, err)
+	}
+	here := s.assignedHere(a)
+	if l.BoardSent == nil && len(changedFields(l.BoardSeen.Content, a.Content)) > 0 && len(here) > 0 {
+		before := l.Wanted.Version
+		if err := s.put(ctx, l, func(l *store.Link) { want(l, a, before) }); err != nil {
+			return err
+		}
+		return s.recreate(ctx, l)
+	}
+	if l, err = s.intend(ctx, l, opUnassign, nil); err != nil || l.Inbound == nil {
+		return err
+	}
+	if a.CreatedByExchange || l.Origin == store.Outlook {
+		err = s.Board.DeleteExchange(ctx, s.exchangeAppointment(l, a.Content, true))
+		s.recordBoard(l, "unassign", err)
+		if err != nil {
+			return s.boardFailed(ctx, l, err)
+		}
+	}
+	for _, no := range here {
+		if a.CreatedByExchange || l.Origin == store.Outlook {
+			break
+		}
+		err = s.Board.Unassign(ctx, a, no)
+		s.recordBoard(l, "unassign", err)
+		if err != nil {
+			return s.boardFailed(ctx, l, err)
+		}
+	}
+	b, err := s.Board.Appointment(ctx, l.Appointment, s.hint(l))
+	switch {
+	case goneFromBoard(err):
+		return s.leave(ctx, l, nil)
+	case err != nil:
+		return s.boardFailed(ctx, l, err)
+	case len(b.Assignees) == 0:
+		err = s.Board.DeleteAppointment(ctx, b)
+		s.recordBoard(l, "delete", err)
+		if err != nil {
+			return s.boardFailed(ctx, l, err)
+		}
+		return s.leave(ctx, l, nil)
+	case len(s.assignedHere(b)) > 0:
+		// It is still assigned: the call had no effect, or somebody was faster.
+		return s.put(ctx, l, func(l *store.Link) { l.DueAt = s.Now().Add(slotWait) })
+	}
+	return s.leave(ctx, l, &b)
+}
+
+// leave ends the link: the event is gone, and so is the assignment (with what
+// the board shows then) or the whole appointment (nil).
+func (s *session) leave(ctx context.Context, l *store.Link, left *appointment.Appointment) error {
+	before := l.Wanted.Version
+	err := s.put(ctx, l, func(l *store.Link) {
+		lose(l)
+		l.BoardSent = nil
+		newest := l.Wanted.Version == before
+		if left != nil {
+			newest = want(l, *left, before)
+		}
+		if newest {
+			l.Wanted.Absent, l.Wanted.Deleted = true, left == nil
+			if l.Wanted.Version.IsZero() {
+				l.Wanted.Version.Modified = s.Now()
+			}
+		}
+		proceed(l, s.mailbox, s.Now())
+	})
+	if err != nil {
+		return err
+	}
+	if left != nil {
+		return s.news(ctx, *left)
+	}
+	return s.newsOfDelete(ctx, l.Appointment)
+}

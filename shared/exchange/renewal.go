@@ -1,0 +1,95 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/dime-scheduler/connectors/shared/bus"
+	"github.com/dime-scheduler/connectors/shared/store"
+)
+
+// Renewal is the timer that holds the subscriptions that should be against those
+// that Graph has. It creates and renews none: it nudges the mailbox's worker,
+// and deletes only those of mailboxes that take no part (R36). It keeps no
+// state, so that a run that was cut short is made good by the next.
+type Renewal struct {
+	Store           store.Targets
+	Calendar        Calendar
+	Bus             Bus
+	NotificationURL string
+	Now             func() time.Time
+	Log             *slog.Logger
+}
+
+// renewSpread keeps renewals of a fleet that was set up at once from falling
+// together: each mailbox has its own part of it.
+const renewSpread = 12 * time.Hour
+
+// Run compares once. One subscription's failure does not stop the others.
+func (r *Renewal) Run(ctx context.Context) error {
+	now := r.Now()
+	targets, err := r.Store.Targets(ctx, store.Mailbox)
+	if err != nil {
+		return err
+	}
+	list, err := r.Calendar.Subscriptions(ctx)
+	if err != nil {
+		// Graph does not answer: what the rows know must do until the next run.
+		r.Log.WarnContext(ctx, "Graph's list of subscriptions could not be read", "error", err)
+		return r.byRows(ctx, targets, now)
+	}
+	count := map[string]int{}
+	expires := map[string]time.Time{}
+	for _, s := range list {
+		if s.NotificationURL == r.NotificationURL && s.Mailbox != "" {
+			count[s.Mailbox]++
+			expires[s.ID] = s.Expires
+		}
+	}
+	takesPart := map[string]bool{}
+	var nudges []bus.Nudge
+	for _, t := range targets {
+		takesPart[t.ID] = t.Participates
+		if !t.Participates {
+			continue
+		}
+		until, there := expires[t.Subscription]
+		wrong := !there || count[t.ID] != 1
+		if wrong || until.Sub(now) < renewBefore+spread(t.ID, renewSpread) {
+			nudges = append(nudges, bus.Nudge{Kind: bus.Subscribe, Target: t.ID, Reason: "renewal", At: now, Missing: wrong})
+		}
+	}
+	var failed []error
+	if len(nudges) > 0 {
+		failed = append(failed, r.Bus.Nudge(ctx, nudges...))
+	}
+	orphans := 0
+	for _, s := range list {
+		if s.NotificationURL != r.NotificationURL || s.Mailbox == "" || takesPart[s.Mailbox] {
+			continue
+		}
+		if err := r.Calendar.DeleteSubscription(ctx, s.ID); err != nil {
+			r.Log.WarnContext(ctx, "an orphaned subscription could not be deleted: tried again by the next run", "error", err)
+			continue
+		}
+		orphans++
+	}
+	r.Log.InfoContext(ctx, "subscriptions compared", "graph", len(list), "nudged", len(nudges), "orphans_deleted", orphans)
+	return errors.Join(failed...)
+}
+
+// byRows nudges those whose own row says that the subscription ends soon.
+func (r *Renewal) byRows(ctx context.Context, targets []*store.Target, now time.Time) error {
+	var nudges []bus.Nudge
+	for _, t := range targets {
+		if t.Participates && t.SubscriptionExpires.Sub(now) < renewBefore+spread(t.ID, renewSpread) {
+			nudges = append(nudges, bus.Nudge{Kind: bus.Subscribe, Target: t.ID, Reason: "renewal", At: now})
+		}
+	}
+	if len(nudges) == 0 {
+		return nil
+	}
+	return r.Bus.Nudge(ctx, nudges...)
+}

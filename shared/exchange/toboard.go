@@ -1,0 +1,307 @@
+package exchange
+
+import (
+	"context"
+
+	"github.com/dime-scheduler/connectors/shared/appointment"
+	"github.com/dime-scheduler/connectors/shared/calendar"
+	"github.com/dime-scheduler/connectors/shared/dimescheduler"
+	"github.com/dime-scheduler/connectors/shared/fault"
+	"github.com/dime-scheduler/connectors/shared/merge"
+	"github.com/dime-scheduler/connectors/shared/store"
+)
+
+// What an open write to the board does.
+const (
+	opUpsert   = "upsert"
+	opUnassign = "unassign"
+)
+
+// toBoard carries what was found in Outlook to the board. A fault of the board
+// stays in the link: nothing else waits for it (R16).
+func (s *session) toBoard(ctx context.Context, l *store.Link) error {
+	switch {
+	case l.Inbound == nil:
+		// The intent of a write whose finding is gone: what the board shows decides.
+		return s.readBack(ctx, l)
+	case l.Inbound.Removed:
+		return s.removed(ctx, l)
+	case s.settings.ToBoardOff:
+		return s.put(ctx, l, func(l *store.Link) { accept(l); proceed(l, s.mailbox, s.Now()) })
+	case l.Wanted.Absent:
+		// Deleted there, changed here: the deletion wins, for nothing could be
+		// written to what is gone (R23, R24). The new etag lets it go on.
+		s.recordConflict(l, "changed in Outlook, but deleted or unassigned on the board: removed")
+		return s.put(ctx, l, func(l *store.Link) { accept(l); proceed(l, s.mailbox, s.Now()) })
+	case !boardKnows(l):
+		return s.bear(ctx, l)
+	}
+	return s.change(ctx, l)
+}
+
+// boardKnows reports whether the board has ever shown the appointment.
+func boardKnows(l *store.Link) bool {
+	return !l.Wanted.Version.IsZero() || l.BoardSeen.Content != nil
+}
+
+// bear makes an appointment of an event that was born in Outlook. The intent
+// with the Guid that we propose is stored first; repeating the call with the
+// same Guid and event makes no second one (R25).
+func (s *session) bear(ctx context.Context, l *store.Link) error {
+	l, err := s.intend(ctx, l, opUpsert, defaults.With(l.Inbound.Content))
+	if err != nil || l.Inbound == nil {
+		return err
+	}
+	ref, err := s.Board.UpsertExchange(ctx, s.exchangeAppointment(l, l.BoardSent.Content, true))
+	s.recordBoard(l, "create", err)
+	if err != nil {
+		return s.boardFailed(ctx, l, err)
+	}
+	if ref.Guid != "" && ref.Guid != l.Appointment {
+		if l, err = s.rename(ctx, l, ref.Guid); err != nil {
+			return err
+		}
+	}
+	return s.readBack(ctx, l)
+}
+
+// rename makes the board's Guid the link's, and absorbs a link that the board's
+// own announcement has made there meanwhile (R25).
+func (s *session) rename(ctx context.Context, l *store.Link, guid string) (*store.Link, error) {
+	var twin store.OutlookSeen
+	l, err := s.Store.RenameLink(ctx, s.mailbox, l.Appointment, guid, func(moved, there *store.Link) error {
+		if there == nil {
+			return nil
+		}
+		if there.Wanted.Version.Compare(moved.Wanted.Version) > 0 {
+			moved.Wanted = there.Wanted
+		}
+		twin = there.OutlookSeen
+		return nil
+	})
+	if err != nil || twin.EventID == "" || twin.EventID == l.OutlookSeen.EventID {
+		return l, err
+	}
+	return l, s.deleteSecond(ctx, calendar.Event{ID: twin.EventID, ETag: twin.ETag, Attendees: twin.Attendees}, guid)
+}
+
+// change merges what was found with what the board shows now: the board has no
+// If-Match, so it is read first, and again after a write (R24).
+func (s *session) change(ctx context.Context, l *store.Link) error {
+	a, err := s.Board.Appointment(ctx, l.Appointment, s.hint(l))
+	switch {
+	case goneFromBoard(err):
+		return s.deletedOnBoard(ctx, l)
+	case err != nil:
+		return s.boardFailed(ctx, l, err)
+	case len(s.assignedHere(a)) == 0:
+		return s.unassignedOnBoard(ctx, l, a)
+	}
+	out := merge.Fields(merge.Input{
+		BoardSeen: l.BoardSeen.Content, Board: a.Content,
+		OutlookSeen: l.OutlookSeen.Content, Outlook: l.Inbound.Content,
+		Wins: s.settings.Wins,
+	})
+	for _, c := range out.Conflicts {
+		s.recordConflict(l, "both sides changed "+string(c.Field)+": "+string(c.Winner)+" wins (board "+c.BoardDigest+", Outlook "+c.OutlookDigest+")")
+	}
+	if len(out.ToBoard) == 0 {
+		before := l.Wanted.Version
+		err := s.put(ctx, l, func(l *store.Link) {
+			want(l, a, before)
+			agreeOn(l, a.Content, nil)
+			accept(l)
+			proceed(l, s.mailbox, s.Now())
+		})
+		if err != nil {
+			return err
+		}
+		return s.news(ctx, a)
+	}
+	if l, err = s.intend(ctx, l, opUpsert, out.ToBoard); err != nil || l.Inbound == nil {
+		return err
+	}
+	full := defaults.With(l.OutlookSeen.Content.Only(appointment.ShowAs, appointment.Sensitivity)).
+		With(l.BoardSeen.Content).With(a.Content).With(out.ToBoard)
+	_, err = s.Board.UpsertExchange(ctx, s.exchangeAppointment(l, full, a.CreatedByExchange || l.Origin == store.Outlook))
+	s.recordBoard(l, "update", err)
+	if err != nil {
+		return s.boardFailed(ctx, l, err)
+	}
+	return s.readBack(ctx, l)
+}
+
+// readBack ends a write to the board: what the board shows after it becomes its
+// shadow, and goes to the queue if it is news, so that the other resources and
+// the back offices hear of it (R10, R24).
+func (s *session) readBack(ctx context.Context, l *store.Link) error {
+	a, err := s.Board.Appointment(ctx, l.Appointment, s.hint(l))
+	switch {
+	case goneFromBoard(err) && boardKnows(l):
+		return s.deletedOnBoard(ctx, l)
+	case err != nil:
+		return s.boardFailed(ctx, l, err)
+	}
+	before := l.Wanted.Version
+	err = s.put(ctx, l, func(l *store.Link) {
+		var sent appointment.Content
+		if l.BoardSent != nil {
+			sent = l.BoardSent.Content
+		}
+		fresh := !boardKnows(l)
+		want(l, a, before)
+		if fresh {
+			l.BoardSeen.Content = sent.With(a.Content)
+		}
+		agreeOn(l, a.Content, sent)
+		l.BoardSeen.ID, l.BoardSeen.Number = a.ID, a.Number
+		l.BoardSent = nil
+		l.Attempts, l.FailureCode, l.FailureText = 0, "", ""
+		accept(l)
+		proceed(l, s.mailbox, s.Now())
+	})
+	if err != nil {
+		return err
+	}
+	return s.news(ctx, a)
+}
+
+// want keeps the newer of what the board was known to want and what a read shows
+// (R7). A read is newer than all that the link knew before it began, whatever
+// the board's clock says, which may count in seconds; of what came meanwhile the
+// version decides. It reports whether the read was the newer.
+func want(l *store.Link, a appointment.Appointment, before appointment.Version) bool {
+	v := appointment.Version{Modified: a.Modified}
+	if l.Wanted.Version != before && v.Compare(l.Wanted.Version) < 0 {
+		return false
+	}
+	if v.Compare(l.Wanted.Version) < 0 {
+		v = l.Wanted.Version
+	}
+	l.Wanted = store.Wanted{Version: v, Content: l.Wanted.Content.With(a.Content)}
+	return true
+}
+
+// agreeOn brings the board's shadow up to date for the fields in which both
+// sides agree now: those that we sent, and those that show the same on both.
+// What the board changed besides stays a change, and is sent to Outlook.
+func agreeOn(l *store.Link, board, sent appointment.Content) {
+	seen := l.BoardSeen.Content.With(nil)
+	for f, v := range board {
+		told, wrote := sent[f]
+		switch {
+		case wrote && sameByDesign(f, told, v):
+			seen[f] = v
+		case wrote:
+			seen[f] = told // a planner has changed it since
+		case l.Inbound != nil && l.Inbound.Content[f] == v:
+			seen[f] = v
+		}
+	}
+	for f, v := range sent {
+		if _, shown := board[f]; !shown {
+			seen[f] = v // the board takes it but does not show it (show-as, sensitivity)
+		}
+	}
+	l.BoardSeen.Content = seen
+	l.BoardSeen.Version = l.Wanted.Version
+}
+
+// accept makes the finding Outlook's shadow: it is dealt with.
+func accept(l *store.Link) {
+	in := l.Inbound
+	if in == nil || in.Removed {
+		return
+	}
+	seen := &l.OutlookSeen
+	seen.ETag, seen.Modified = in.ETag, in.Modified
+	seen.Attendees, seen.Organizer = in.Attendees, in.Organizer
+	if in.ICalUID != "" {
+		seen.ICalUID = in.ICalUID
+	}
+	seen.Content = seen.Content.With(in.Content)
+	l.Inbound = nil
+}
+
+// deletedOnBoard: the board proves that the appointment is gone. That is a
+// Delete, never something to write (R24).
+func (s *session) deletedOnBoard(ctx context.Context, l *store.Link) error {
+	err := s.put(ctx, l, func(l *store.Link) {
+		l.Wanted.Absent, l.Wanted.Deleted = true, true
+		if l.Wanted.Version.IsZero() {
+			l.Wanted.Version.Modified = s.Now()
+		}
+		l.BoardSent = nil
+		accept(l)
+		proceed(l, s.mailbox, s.Now())
+	})
+	if err != nil {
+		return err
+	}
+	return s.newsOfDelete(ctx, l.Appointment)
+}
+
+// unassignedOnBoard: the appointment is there, but not for this mailbox.
+func (s *session) unassignedOnBoard(ctx context.Context, l *store.Link, a appointment.Appointment) error {
+	before := l.Wanted.Version
+	err := s.put(ctx, l, func(l *store.Link) {
+		if want(l, a, before) {
+			l.Wanted.Absent = true
+		}
+		l.BoardSent = nil
+		accept(l)
+		proceed(l, s.mailbox, s.Now())
+	})
+	if err != nil {
+		return err
+	}
+	return s.news(ctx, a)
+}
+
+// intend stores what is about to be written to the board.
+func (s *session) intend(ctx context.Context, l *store.Link, op string, c appointment.Content) (*store.Link, error) {
+	if err := s.lower(ctx); err != nil {
+		return nil, err
+	}
+	return s.Store.UpdateLink(ctx, s.mailbox, l.Appointment, func(l *store.Link) error {
+		l.BoardSent = &store.BoardSent{Op: op, Content: c, At: s.Now()}
+		l.DueAt = s.Now()
+		return nil
+	})
+}
+
+func (s *session) exchangeAppointment(l *store.Link, c appointment.Content, born bool) dimescheduler.ExchangeAppointment {
+	return dimescheduler.ExchangeAppointment{
+		Guid: l.Appointment, ID: l.BoardSeen.ID, ExchangeID: l.OutlookSeen.EventID, ICalUID: l.OutlookSeen.ICalUID,
+		ResourceEmail: s.email(), Content: c, CreatedByExchange: born,
+	}
+}
+
+// email is the address by which the board knows the mailbox's resource.
+func (s *session) email() string {
+	if len(s.resources) > 0 {
+		return s.resources[0].Email
+	}
+	return s.row.Email
+}
+
+// hint is where in time the board last showed the appointment.
+func (s *session) hint(l *store.Link) dimescheduler.Hint {
+	h := dimescheduler.Hint{Window: s.settings.Window(s.Now())}
+	contents := []appointment.Content{l.Wanted.Content, l.BoardSeen.Content, l.OutlookSeen.Content}
+	if l.Inbound != nil {
+		contents = append(contents, l.Inbound.Content)
+	}
+	for _, c := range contents {
+		if start, end, ok := c.Times(); ok {
+			h.Seen = calendar.Window{Start: start, End: end}
+			break
+		}
+	}
+	return h
+}
+
+// goneFromBoard reports proof that the board has deleted the appointment.
+func goneFromBoard(err error) bool {
+	return fault.Is(err, fault.NotFound) && fault.Of(err).Code == dimescheduler.CodeGone
+}

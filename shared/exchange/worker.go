@@ -1,0 +1,316 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"hash/fnv"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/dime-scheduler/connectors/shared/bus"
+	"github.com/dime-scheduler/connectors/shared/calendar"
+	"github.com/dime-scheduler/connectors/shared/fault"
+	"github.com/dime-scheduler/connectors/shared/store"
+)
+
+// Worker does everything that is done to a mailbox. It has no state of its own
+// but caches; one serves all mailboxes, and the queue's sessions see to it that
+// no two work on one mailbox.
+type Worker struct {
+	Store    store.Store
+	Calendar Calendar
+	// Fits returns how many of the leading writes one Calendar.Apply takes (R15).
+	Fits  func(writes []calendar.Write) int
+	Board Board
+	Bus   Bus
+	// Keys returns the keys of clientState.
+	Keys func(ctx context.Context) (Keys, error)
+	// NotificationURL and LifecycleURL are where Graph calls.
+	NotificationURL, LifecycleURL string
+	Now                           func() time.Time
+	Log                           *slog.Logger
+
+	settings settingsCache
+}
+
+// Pauses and limits of a worker.
+const (
+	// dueSoon is when redrive looks at a target if the nudge for it is lost (R1).
+	dueSoon = time.Minute
+	// readGap is how near to the last read a wake-up may be before it could be
+	// about something that this read did not see (R4).
+	readGap = 5 * time.Second
+	// baselineAge is after how long both sides are compared as a whole.
+	baselineAge = 24 * time.Hour
+	// maxConflicts is how many 412 in a row are taken as they come (R11).
+	maxConflicts = 3
+	// maxPasses bounds the passes of one nudge, as a guard against a link that
+	// stays due though it was dealt with.
+	maxPasses = 500
+	// listSize bounds how many due links are taken at once.
+	listSize = 200
+	// reserve is how much of the invocation's time is kept for putting things away.
+	reserve = 20 * time.Second
+)
+
+// errLater ends a round early: the mailbox has asked to be left alone, or the
+// time of the invocation is over. What is due stays due.
+var errLater = errors.New("exchange: later")
+
+// Handle does what a nudge asks for. It returns an error only if our own store
+// or broker failed; faults of the mailbox and of the board are kept in the
+// links and the target, and come back by themselves (section 5 of the design).
+func (w *Worker) Handle(ctx context.Context, n bus.Nudge) error {
+	s, err := w.open(ctx, n)
+	if err != nil || s == nil {
+		return err
+	}
+	defer s.flush(ctx)
+	switch err := s.work(ctx, n); {
+	case err == nil:
+		return nil
+	case errors.Is(err, errLater):
+		return s.rest(ctx, nil)
+	default:
+		return s.targetFailed(ctx, err)
+	}
+}
+
+// session is one nudge's work on one mailbox.
+type session struct {
+	*Worker
+	mailbox   string
+	row       *store.Target // as last read or written by us
+	settings  Settings
+	resources []*store.Resource // those with this mailbox that take part
+	conflicts map[string]int    // 412s in a row, by appointment
+	journal   []store.Transaction
+	log       *slog.Logger
+}
+
+// open reads what every nudge needs; nil if there is nothing to do now.
+func (w *Worker) open(ctx context.Context, n bus.Nudge) (*session, error) {
+	log := w.Log.With("mailbox", n.Target, "nudge", string(n.Kind), "reason", n.Reason)
+	row, err := w.Store.Target(ctx, store.Mailbox, n.Target)
+	if errors.Is(err, store.ErrNotFound) {
+		log.InfoContext(ctx, "nudge for a mailbox that nobody knows: nothing to do")
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &session{Worker: w, mailbox: n.Target, row: row, log: log, conflicts: map[string]int{}}
+	now := w.Now()
+	if !row.Participates {
+		return nil, nil
+	}
+	if wait := s.waitUntil(); wait.After(now) {
+		// Nothing may be asked of the mailbox yet; a read must not be forgotten.
+		return nil, s.book(ctx, wait, n.Kind != bus.Push)
+	}
+	if n.Kind == bus.Push && row.Due.IsZero() && !s.bookedRead(now) {
+		return nil, nil // R3: whoever made a link due has lowered Due first (R1)
+	}
+	if s.settings, err = w.settings.get(ctx, w.Store, now); err != nil {
+		return nil, err
+	}
+	all, err := w.Store.Resources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range all {
+		if r.Mailbox == n.Target && r.Exchange {
+			s.resources = append(s.resources, r)
+		}
+	}
+	return s, nil
+}
+
+// waitUntil is the time before which the mailbox is left alone; zero = now.
+func (s *session) waitUntil() time.Time {
+	if !s.row.SuspendedSince.IsZero() && s.row.Probe.After(s.row.NotBefore) {
+		return s.row.Probe
+	}
+	return s.row.NotBefore
+}
+
+func (s *session) bookedRead(now time.Time) bool {
+	return !s.row.BookedRead.IsZero() && !s.row.BookedRead.After(now)
+}
+
+// work is the whole of a nudge.
+func (s *session) work(ctx context.Context, n bus.Nudge) error {
+	resuming := !s.row.SuspendedSince.IsZero()
+	if err := s.resolveOpen(ctx); err != nil {
+		return err
+	}
+	if n.Kind == bus.Subscribe || resuming || n.Kind == bus.Read && s.unsubscribed() {
+		if err := s.subscribe(ctx, n); err != nil {
+			return err
+		}
+	}
+	switch read, later := s.wantsRead(n, resuming); {
+	case read:
+		if err := s.read(ctx, resuming); err != nil {
+			return err
+		}
+	case !later.IsZero():
+		if err := s.book(ctx, later, true); err != nil {
+			return err
+		}
+	}
+	if resuming {
+		if err := s.resumed(ctx); err != nil {
+			return err
+		}
+	}
+	return s.rest(ctx, s.pass)
+}
+
+// wantsRead decides whether a wake-up costs a read (R4).
+func (s *session) wantsRead(n bus.Nudge, resuming bool) (read bool, later time.Time) {
+	now := s.Now()
+	if resuming || n.Kind == bus.Subscribe || s.bookedRead(now) || s.row.LastRead.IsZero() {
+		return true, time.Time{}
+	}
+	if n.Kind != bus.Read {
+		return false, time.Time{}
+	}
+	switch gap := n.At.Sub(s.row.LastRead); {
+	case gap < -readGap:
+		return false, time.Time{} // satisfied
+	case gap < readGap:
+		if s.row.BookedRead.After(now) {
+			return false, time.Time{} // somebody has booked it
+		}
+		return false, s.row.LastRead.Add(readGap)
+	}
+	return true, time.Time{}
+}
+
+// rest runs the passes (if any) until no link is due, then puts the target to
+// rest: it raises Due to when something is due next, by swap on a row that was
+// read before the links were listed (R1), and books a nudge for then (R2).
+func (s *session) rest(ctx context.Context, pass func(context.Context, []*store.Link) error) error {
+	for range maxPasses {
+		now := s.Now()
+		due, next, err := s.Store.DueLinks(ctx, s.mailbox, now, listSize)
+		if err != nil {
+			return err
+		}
+		if len(due) > 0 {
+			next = now
+			if pass != nil {
+				if short(ctx) {
+					return s.book(ctx, now, false)
+				}
+				err := pass(ctx, due)
+				if errors.Is(err, errLater) {
+					pass = nil
+				} else if err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		if wait := s.waitUntil(); !next.IsZero() && next.Before(wait) {
+			next = wait
+		}
+		if b := s.row.BookedRead; !b.IsZero() && (next.IsZero() || b.Before(next)) {
+			next = b
+		}
+		if next.Equal(s.row.Due) {
+			return nil // as it is booked already
+		}
+		if !next.IsZero() {
+			if err := s.Bus.NudgeAt(ctx, next, bus.Nudge{Kind: bus.Push, Target: s.mailbox, Reason: "booked", At: next}); err != nil {
+				return err
+			}
+		}
+		row := *s.row
+		row.Due = next
+		switch err := s.Store.SwapTarget(ctx, &row); {
+		case err == nil:
+			s.row = &row
+			return nil
+		case !errors.Is(err, store.ErrConflict):
+			return err
+		}
+		// Somebody lowered Due since: what it announces may not be listed yet.
+		if s.row, err = s.Store.Target(ctx, store.Mailbox, s.mailbox); err != nil {
+			return err
+		}
+	}
+	s.log.WarnContext(ctx, "links stay due after many passes: going on later", "passes", maxPasses)
+	return s.book(ctx, s.Now().Add(dueSoon), false)
+}
+
+// book notes that the mailbox is to be looked at then, twice: in the row and as
+// a nudge (R2). With read, a read is owed.
+func (s *session) book(ctx context.Context, at time.Time, read bool) error {
+	booked := s.row.BookedRead.After(s.Now()) && !s.row.BookedRead.After(at)
+	if due := s.row.Due; (!read || booked) && !due.IsZero() && !due.After(at) {
+		return nil
+	}
+	kind := bus.Push
+	if read {
+		kind = bus.Read
+	}
+	if err := s.Bus.NudgeAt(ctx, at, bus.Nudge{Kind: kind, Target: s.mailbox, Reason: "booked", At: at}); err != nil {
+		return err
+	}
+	return s.save(ctx, func(t *store.Target) {
+		if t.Due.IsZero() || t.Due.After(at) {
+			t.Due = at
+		}
+		if read && !booked {
+			t.BookedRead = at
+		}
+	})
+}
+
+// save changes the target's row; somebody else's change of it is kept.
+func (s *session) save(ctx context.Context, change func(*store.Target)) error {
+	for {
+		row := *s.row
+		change(&row)
+		err := s.Store.SwapTarget(ctx, &row)
+		if err == nil {
+			s.row = &row
+			return nil
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+		if s.row, err = s.Store.Target(ctx, store.Mailbox, s.mailbox); err != nil {
+			return err
+		}
+	}
+}
+
+// short reports whether too little time is left to begin something new.
+func short(ctx context.Context) bool {
+	if ctx.Err() != nil {
+		return true
+	}
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < reserve
+}
+
+// backoff returns how long to wait after the n-th failure in a row: doubling
+// from two seconds to a quarter of an hour, a third of it random, or what the
+// other side asked for.
+func backoff(n int, err error) time.Duration {
+	d := min(2*time.Second<<min(n, 9), 15*time.Minute)
+	d = d*2/3 + rand.N(d/3+1)
+	return max(d, fault.Of(err).RetryAfter)
+}
+
+// spread returns a stable part of the span for a mailbox, so that what is done
+// to all mailboxes is not done to all at once.
+func spread(mailbox string, span time.Duration) time.Duration {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(mailbox))
+	return span * time.Duration(h.Sum32()%1024) / 1024
+}
