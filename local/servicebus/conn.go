@@ -58,6 +58,9 @@ func (c *conn) serve() {
 		c.send(0, &amqp.Close{Error: &amqp.Error{Condition: amqp.CondDecode, Description: err.Error()}}, nil)
 	}
 	for _, s := range c.sessions {
+		s.closeWaiting()
+	}
+	for _, s := range c.sessions {
 		s.end()
 	}
 	c.mu.Lock()

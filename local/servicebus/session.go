@@ -44,8 +44,10 @@ func newSession(c *conn, channel uint16, p *amqp.Begin) *session {
 	return s
 }
 
-// end closes all links without a word to the client.
+// end closes all links without a word to the client. Those that still wait for
+// a session go first: the sessions that the others free must not come to them.
 func (s *session) end() {
+	s.closeWaiting()
 	for _, l := range s.receivers {
 		l.close()
 	}
@@ -53,6 +55,17 @@ func (s *session) end() {
 	defer s.c.mu.Unlock()
 	clear(s.receivers)
 	clear(s.senders)
+}
+
+func (s *session) closeWaiting() {
+	for _, l := range s.receivers {
+		s.c.mu.Lock()
+		waits := !l.answered
+		s.c.mu.Unlock()
+		if waits {
+			l.close()
+		}
+	}
 }
 
 func (s *session) detach(p *amqp.Detach) {
