@@ -50,6 +50,14 @@ func serve(t *testing.T, h http.HandlerFunc, alter ...func(*Options)) *Client {
 	return c
 }
 
+// never is a transport that gets no answer.
+type never struct{}
+
+func (never) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
 func answer(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
@@ -129,7 +137,7 @@ func TestRule_R17_APartialListIsAnError(t *testing.T) {
 				answer(w, 200, strings.ReplaceAll(body, "BASE", "http://"+r.Host+"/v1.0"))
 			})
 			round, err := c.Delta(t.Context(), "m", "", calendar.Window{})
-			if f := fault.Of(err); err == nil || f.Kind != fault.Transient || f.Op != "graph: delta" || errors.Is(err, calendar.ErrResync) {
+			if f := fault.Of(err); err == nil || f.Kind != fault.Transient || f.Reason != fault.Other || f.Op != "graph: delta" || errors.Is(err, calendar.ErrResync) {
 				t.Errorf("%+v, %v", round, err)
 			}
 		})
@@ -232,9 +240,10 @@ func TestLostConnections(t *testing.T) {
 		}
 	})
 	t.Run("timeout", func(t *testing.T) {
-		release := make(chan struct{})
-		c := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-release }, func(o *Options) { o.Timeout = 50 * time.Millisecond })
-		defer close(release)
+		c := serve(t, nil, func(o *Options) {
+			o.Timeout = time.Millisecond
+			o.Transport = never{}
+		})
 		_, err := c.Apply(t.Context(), "m", write)
 		if f := fault.Of(err); f.Reason != fault.Timeout || !f.Ambiguous {
 			t.Errorf("%+v", f)
