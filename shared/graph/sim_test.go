@@ -434,4 +434,3 @@ func TestTwentyWritesAtOnce(t *testing.T) {
 		t.Errorf("%d calls", n)
 	}
 }
-
