@@ -62,7 +62,8 @@ func refused(o op, status int, h http.Header, body []byte) *fault.Error {
 	case code == itemNotFound:
 		f.Kind, f.Reason = fault.Permanent, fault.NotFound
 	case status == http.StatusNotFound || status == http.StatusGone:
-		f.Reason, f.WholeTarget = fault.NotFound, !o.subscribe
+		// Not NotFound, which says that the one thing is gone (R27).
+		f.Reason, f.WholeTarget = fault.Unavailable, !o.subscribe
 	case status == http.StatusConflict || status == http.StatusPreconditionFailed || status == http.StatusLocked:
 		f.Reason = fault.Conflict
 	case status == http.StatusRequestTimeout || status == http.StatusGatewayTimeout:
@@ -80,11 +81,8 @@ func refused(o op, status int, h http.Header, body []byte) *fault.Error {
 }
 
 func wholeReason(status int) fault.Reason {
-	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden:
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
 		return fault.Auth
-	case http.StatusNotFound:
-		return fault.NotFound
 	}
 	return fault.Unavailable
 }

@@ -310,7 +310,7 @@ func TestRule_R15_BatchItemsAreJudgedAlone(t *testing.T) {
 		4: {Op: "graph: patch event", Reason: fault.Other, Code: "NoResponse", Ambiguous: true},
 		5: {Op: "graph: patch event", Reason: fault.Other, Code: "http424"},
 		6: {Op: "graph: patch event", Reason: fault.Unavailable, Code: "http502", Ambiguous: true},
-		7: {Op: "graph: delete event", Reason: fault.NotFound, Code: "MailboxNotEnabledForRESTAPI", WholeTarget: true},
+		7: {Op: "graph: delete event", Reason: fault.Unavailable, Code: "MailboxNotEnabledForRESTAPI", WholeTarget: true},
 		9: {Op: "graph: batch", Kind: fault.Permanent, Reason: fault.Invalid, Code: "InvalidWrite"},
 	} {
 		got := *fault.Of(results[i].Err)

@@ -97,8 +97,8 @@ func (c *Client) Marked(ctx context.Context, mailbox, mark string) ([]calendar.E
 	return out, nil
 }
 
-// Event returns one event. A NotFound fault with the code ErrorItemNotFound says
-// that the event is gone; every other 404 is a fault of the mailbox (R27).
+// Event returns one event. A NotFound fault (its code is ErrorItemNotFound) says
+// that the event is gone; every other 404 is Unavailable, of the whole mailbox (R27).
 func (c *Client) Event(ctx context.Context, mailbox, id string) (calendar.Event, error) {
 	if id == "" { // would read the list of all events
 		return calendar.Event{}, opEvent.fault(fault.Error{Kind: fault.Permanent, Reason: fault.Invalid, Code: "NoID"})

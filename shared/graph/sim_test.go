@@ -243,7 +243,7 @@ func TestRule_R27_GoneIsNotUnreachable(t *testing.T) {
 		}
 		for name, call := range calls {
 			err := call()
-			if f := fault.Of(err); f == nil || !f.WholeTarget || f.Kind != fault.Transient || f.Code != code || errors.Is(err, calendar.ErrResync) {
+			if f := fault.Of(err); f == nil || !f.WholeTarget || f.Kind != fault.Transient || f.Reason == fault.NotFound || f.Code != code || errors.Is(err, calendar.ErrResync) {
 				t.Errorf("%s: %+v", name, f)
 			}
 		}
