@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/appointment"
-	"github.com/dime-scheduler/connectors/shared/fault"
 )
 
 // clone returns a deep copy in canonical form, the one in which every store
@@ -139,11 +138,3 @@ func buried(h *Head, before time.Time) bool {
 
 // needsLower reports whether a due time has to be set to be at or before at.
 func needsLower(due, at time.Time) bool { return due.IsZero() || due.After(at) }
-
-func notFound(op string) error {
-	return &fault.Error{Kind: fault.Permanent, Reason: fault.NotFound, Op: op, Err: ErrNotFound}
-}
-
-func conflict(op string) error {
-	return &fault.Error{Kind: fault.Transient, Reason: fault.Conflict, Op: op, Err: ErrConflict}
-}

@@ -5,18 +5,7 @@ import (
 	"context"
 	"slices"
 	"time"
-
-	"github.com/dime-scheduler/connectors/shared/fault"
 )
-
-// alive returns the classified error of a context that is done.
-func alive(ctx context.Context, op string) error {
-	err := ctx.Err()
-	if err == nil {
-		return nil
-	}
-	return &fault.Error{Kind: fault.Transient, Reason: fault.Of(err).Reason, Op: op, Err: err}
-}
 
 func (m *Mem) Head(ctx context.Context, appointment string) (*Head, error) {
 	const op = "store: head"

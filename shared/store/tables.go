@@ -11,8 +11,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
-
-	"github.com/dime-scheduler/connectors/shared/fault"
 )
 
 // Tables is the Store on Azure Table Storage. It is safe for concurrent use,
@@ -125,12 +123,6 @@ func parse(op string, data []byte) (*row, error) {
 		return nil, unreadable(op, errors.New("the row is no JSON of a table"))
 	}
 	return &row{partition: e.PartitionKey, key: e.RowKey, etag: e.ETag, columns: e.Properties}, nil
-}
-
-// unreadable is a row that this program can not read. A person, or the version
-// that wrote it, may; so it is no reason to give up what it stands for.
-func unreadable(op string, err error) error {
-	return &fault.Error{Kind: fault.Transient, Reason: fault.Invalid, Op: op, Err: err}
 }
 
 // get returns a row, or ErrNotFound.
