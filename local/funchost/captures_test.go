@@ -44,8 +44,10 @@ func captured(t *testing.T, file string) capture {
 	return c
 }
 
-func dial(d *Double) (net.Conn, error) {
-	return net.DialTimeout("tcp", strings.TrimPrefix(d.URL(), "http://"), patience)
+func dial(d *Double) (net.Conn, error) { return dialURL(d.URL()) }
+
+func dialURL(url string) (net.Conn, error) {
+	return net.DialTimeout("tcp", strings.TrimPrefix(url, "http://"), patience)
 }
 
 // masks replace what differs between two recordings: ids, times, and numbers that the broker gives.

@@ -24,6 +24,4 @@
 //   - A request target with a malformed escape (%zz) is forwarded, escaped, by the real host; here it is a 400.
 //   - The order of application properties is that of their names; the real host keeps the sender's, which the Go
 //     SDK does not show.
-//   - Without dataType, a body's JSON fields land in Metadata as with the real host, but numbers are copied as they
-//     are written (the real one reformats 1e3).
 package funchost

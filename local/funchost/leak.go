@@ -3,7 +3,9 @@ package funchost
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -50,9 +52,26 @@ func leak(o *object, body string) {
 				o.setFold(key, twice(rewriteDate(text)))
 			}
 		default:
-			o.setFold(key, twice(string(value)))
+			o.setFold(key, twice(number(string(value))))
 		}
 	}
+}
+
+// number writes a number as .NET's invariant culture does: integers as they are, others in the shortest form that
+// reads back as the same double.
+func number(text string) string {
+	if !strings.ContainsAny(text, ".eE") {
+		return text
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return text
+	}
+	form := byte('f')
+	if size := math.Abs(v); size >= 1e15 || size != 0 && size < 1e-4 {
+		form = 'E'
+	}
+	return strconv.FormatFloat(v, form, -1, 64)
 }
 
 var isoDate = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?$`)

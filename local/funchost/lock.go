@@ -34,7 +34,9 @@ func (l *lock) extend(ctx context.Context) {
 		l.lost = true
 		return
 	}
-	if err := l.renew(ctx); err != nil && ctx.Err() == nil {
+	trying, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	if err := l.renew(trying); err != nil && ctx.Err() == nil {
 		l.log.Warn("A lock could not be renewed.", "error", err)
 		l.lost = true
 	}

@@ -1,6 +1,7 @@
 package funchost
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,8 +54,10 @@ func port(d *Double) string { return d.URL()[strings.LastIndex(d.URL(), ":")+1:]
 func TestExitCodes(t *testing.T) {
 	a := newApp(t, hostJSON, "portal")
 	d := a.start(a.options())
-	exit := func(code string) {
-		do(t, "POST", d.URL()+"/api/portal/x?do=exit%20"+code, "body")
+	n := 0
+	exit := func(code string) { // a request without body is sent again to the next process, where it must not exit again
+		n++
+		do(t, "GET", fmt.Sprintf("%s/api/portal/x?do=once%%20%s%%20exit%%20%s", d.URL(), filepath.Join(a.dir, fmt.Sprint("once", n)), code), "")
 	}
 	for range 4 {
 		exit("200")

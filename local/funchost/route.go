@@ -88,7 +88,7 @@ func compareRoutes(a, b route) int {
 			return d
 		}
 	}
-	return len(b.segments) - len(a.segments)
+	return len(a.segments) - len(b.segments)
 }
 
 // checkRoutes names functions that claim the same route and method.

@@ -65,7 +65,7 @@ func (q *queueListener) holdSession(ctx context.Context, s *azservicebus.Session
 		case !now.Before(idle):
 			return
 		default:
-			l.extend(q.d.life)
+			l.extend(ctx)
 		}
 	}
 }
