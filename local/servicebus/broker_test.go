@@ -20,7 +20,12 @@ type world struct {
 
 func newWorld(t *testing.T, queues ...servicebus.Queue) *world {
 	t.Helper()
-	b := servicebus.New(servicebus.Options{Queues: queues})
+	return newWorldWith(t, servicebus.Options{Queues: queues})
+}
+
+func newWorldWith(t *testing.T, o servicebus.Options) *world {
+	t.Helper()
+	b := servicebus.New(o)
 	if err := b.Listen("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,7 @@ type inLink struct {
 	settled bool
 	format  uint32
 	partial []byte
+	more    bool
 
 	answered, ended bool // guarded by c.mu
 }
@@ -59,6 +60,12 @@ func (l *inLink) fail(err *amqp.Error) {
 	l.s.post(&amqp.Detach{Handle: l.handle, Closed: true, Error: err}, nil)
 }
 
+func (l *inLink) isEnded() bool {
+	l.s.c.mu.Lock()
+	defer l.s.c.mu.Unlock()
+	return l.ended
+}
+
 // credit gives the client all its credit again. c.mu is held.
 func (l *inLink) credit() {
 	l.used = 0
@@ -67,16 +74,20 @@ func (l *inLink) credit() {
 
 // transfer takes in one frame, and acts when it is a message's last.
 func (l *inLink) transfer(p *amqp.Transfer, payload []byte) {
-	if p.DeliveryID != nil {
-		l.id, l.format, l.partial = *p.DeliveryID, p.MessageFormat, nil
+	if !l.more { // the parts that follow may repeat id and tag, or leave them out
+		l.format, l.partial, l.settled = p.MessageFormat, nil, false
+		if p.DeliveryID != nil {
+			l.id = *p.DeliveryID
+		}
 	}
-	l.settled = p.Settled
+	l.more = p.More && !p.Aborted
+	l.settled = l.settled || p.Settled
 	if p.Aborted {
 		l.partial = nil
 		return
 	}
-	if l.queue == nil && !l.node.cbs {
-		return // sent before the client heard of the refusal
+	if l.isEnded() {
+		return // sent before the client heard that the link is refused or ended
 	}
 	if len(l.partial)+len(payload) > l.limit {
 		l.partial = nil
@@ -88,7 +99,7 @@ func (l *inLink) transfer(p *amqp.Transfer, payload []byte) {
 	} else {
 		l.partial = append(l.partial, payload...)
 	}
-	if p.More {
+	if l.more {
 		return
 	}
 	encoded := l.partial

@@ -193,6 +193,9 @@ func (r *management) setState() (any, *amqp.Error) {
 	if len(state) > MaxMessageSize {
 		return nil, messageTooLarge(MaxMessageSize)
 	}
+	if len(state) == 0 {
+		state = nil // Go writes "no state" as an empty one
+	}
 	return amqp.Map{}, receiver.SetSessionState(state)
 }
 
