@@ -204,7 +204,6 @@ func (m *Mem) UpdateLinks(ctx context.Context, target string, appointments []str
 }
 
 func (m *Mem) RenameLink(ctx context.Context, target, from, to string, absorb func(moved, there *Link) error) (*Link, error) {
-	const op = "store: rename link"
 	if from == to {
 		return m.UpdateLink(ctx, target, to, func(l *Link) error { return absorb(l, nil) })
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -125,6 +126,13 @@ func parse(op string, data []byte) (*row, error) {
 	return &row{partition: e.PartitionKey, key: e.RowKey, etag: e.ETag, columns: e.Properties}, nil
 }
 
+// dropNulls removes what a selection asked for and the row does not have: the
+// service answers null, which the SDK reads as the int32 0, a type that this
+// program never writes.
+func (r *row) dropNulls() {
+	maps.DeleteFunc(r.columns, func(_ string, v any) bool { return v == int32(0) })
+}
+
 // get returns a row, or ErrNotFound.
 func (t *Tables) get(ctx context.Context, op string, table *aztables.Client, partition, key string) (*row, error) {
 	response, err := table.GetEntity(retried(ctx), partition, key, nil)
@@ -171,6 +179,9 @@ func (t *Tables) list(ctx context.Context, op string, table *aztables.Client, fi
 			r, err := parse(op, data)
 			if err != nil {
 				return err
+			}
+			if selection != "" {
+				r.dropNulls()
 			}
 			if !visit(r) {
 				return nil

@@ -37,6 +37,10 @@ type action struct {
 	etag           string // of merge and drop; of drop "*" = any
 }
 
+// unguarded reports whether an action lacks the ETag that it needs: without
+// one the service would merge into whatever is there.
+func (a action) unguarded() bool { return a.etag == "" && (a.kind == merge || a.kind == drop) }
+
 // Limits of the service (https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions,
 // and for a row .../understanding-the-table-service-data-model), with room for what frames them.
 const (
@@ -59,6 +63,9 @@ func marshal(op, partition, key string, c columns) ([]byte, error) {
 
 // one does a single action; ErrConflict if the row is not as the action expects.
 func (t *Tables) one(ctx context.Context, op string, table *aztables.Client, a action) (etag string, err error) {
+	if a.unguarded() {
+		return "", conflict(op)
+	}
 	data, err := marshal(op, a.partition, a.key, a.columns)
 	if err != nil {
 		return "", err
@@ -93,6 +100,9 @@ func (t *Tables) all(ctx context.Context, op string, table *aztables.Client, act
 	}
 	var batch []aztables.TransactionAction
 	for _, a := range actions {
+		if a.unguarded() {
+			return nil, conflict(op)
+		}
 		data, err := marshal(op, a.partition, a.key, a.columns)
 		if err != nil {
 			return nil, err

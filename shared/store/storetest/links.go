@@ -344,7 +344,7 @@ func testUpdateLinksConflict(t *testing.T, s store.Store) {
 
 // testUpdateLinksLarge holds more than one transaction's 4 MB.
 func testUpdateLinksLarge(t *testing.T, s store.Store) {
-	keys := []string{guid(1), guid(2), guid(3), guid(4), guid(5), guid(6), guid(7)}
+	keys := []string{guid(1), guid(2), guid(3), guid(4), guid(5)}
 	links, errs := s.UpdateLinks(t.Context(), mailbox, keys, func(l *store.Link) error {
 		l.Wanted.Content = appointment.Content{appointment.Body: words(256<<10, 1) + l.Appointment}
 		l.BoardSeen.Content = appointment.Content{appointment.Body: words(256<<10, 2) + l.Appointment}
