@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -234,14 +235,44 @@ func TestBothAbandonWhatSucceedsWhileTheyStop(t *testing.T) {
 	})
 }
 
-func TestBothRunTimersByHand(t *testing.T) {
-	underBoth(t, hostJSON, []string{"ticker", "portal"}, nil, func(t *testing.T, w *world) {
-		if err := w.host.Trigger(t.Context(), "ticker"); err != nil {
-			t.Fatal(err)
+func TestBothTimeOutAlike(t *testing.T) {
+	host := strings.Replace(busHost, "00:05:00", "00:00:02", 1)
+	underBoth(t, host, []string{"sbbinary", "sbsessions", "portal"}, nil, func(t *testing.T, w *world) {
+		once := filepath.Join(t.TempDir(), "once")
+		send(t, w.broker, "binary", servicebus.Message{MessageID: "hang", Body: []byte("do:once " + once + "1 hang")})
+		w.empty("binary")
+		send(t, w.broker, "binary", servicebus.Message{MessageID: "nothing", Body: []byte("do:once " + once + "2 status 204")})
+		w.empty("binary")
+		w.await(3, starts)
+		for _, message := range []string{"hang", "nothing"} {
+			if n := w.deliveries("sbbinary", message); n != 2 {
+				t.Errorf("%s: %d deliveries, want 2: one that timed out, one by the next process", message, n)
+			}
 		}
-		w.await(1, calls("/ticker"))
-		if err := w.host.Trigger(t.Context(), "nope"); err == nil {
-			t.Error("an unknown function must be refused")
+		if got := do(t, "POST", w.host.URL()+"/api/portal/x?do=hang", "body"); got.Status != 500 || got.Body != "" {
+			t.Errorf("the caller gets an empty 500: %+v", got)
+		}
+		w.await(4, starts) // three restarts by timeout, and the host goes on
+		if got := do(t, "GET", w.host.URL()+"/api/portal/y", ""); got.Status != 200 {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+func TestBothLeaveNoProcessBehind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: a host waits 10 s for what runs")
+	}
+	underBoth(t, busHost, []string{"sbbinary"}, nil, func(t *testing.T, w *world) {
+		send(t, w.broker, "binary", servicebus.Message{MessageID: "long", Body: []byte("do:sleep 1h")})
+		w.await(1, calls("/sbbinary"))
+		pid := w.host.HandlerPID()
+		if err := w.host.Stop(); err != nil {
+			t.Error(err)
+		}
+		eventually(t, "the handler's end", func() bool { return syscall.Kill(pid, 0) != nil })
+		if err := w.host.Wait(); err != nil {
+			t.Errorf("Wait after Stop: %v", err)
 		}
 	})
 }
