@@ -99,17 +99,6 @@ func (w *world) one(r source) *azservicebus.ReceivedMessage {
 	return got[0]
 }
 
-// none checks that there is nothing to receive. It asks for a moment only: the
-// broker hands out at once what it has.
-func (w *world) none(r source) {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.ctx, 50*time.Millisecond)
-	defer cancel()
-	if got, _ := r.ReceiveMessages(ctx, 1, nil); len(got) > 0 {
-		w.t.Fatalf("received %q, want nothing", got[0].Body)
-	}
-}
-
 func (w *world) counts(queue string, want servicebus.Counts) {
 	w.t.Helper()
 	w.eventually("counts of "+queue, func() bool {

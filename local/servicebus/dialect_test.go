@@ -399,11 +399,20 @@ func TestMalformedInput(t *testing.T) {
 			t.Errorf("delivery %d: %+v", id, d.State)
 		}
 	}
-	// One that is too large ends it, however it is cut.
-	for range 6 {
-		c.send(&amqp.Transfer{DeliveryID: amqp.Ptr(uint32(2)), DeliveryTag: []byte{1}, More: true}, make([]byte, 60000))
+	// So is one that is too large. JavaScript repeats the id with each part.
+	for part := range 6 {
+		c.send(&amqp.Transfer{DeliveryID: amqp.Ptr(uint32(2)), DeliveryTag: []byte{1}, More: part < 5}, make([]byte, 60000))
 	}
-	if d := expect[*amqp.Detach](c, amqp.FrameAMQP); d.Error == nil || d.Error.Condition != amqp.CondMessageSizeExceeded {
-		t.Errorf("detach %+v", d)
+	d := expect[*amqp.Disposition](c, amqp.FrameAMQP)
+	if r, ok := d.State.(amqp.Rejected); !ok || d.First != 2 || r.Error.Condition != amqp.CondMessageSizeExceeded {
+		t.Errorf("answer to too much: %+v", d)
 	}
+	// One that the client takes back half-way leaves nothing.
+	c.send(&amqp.Transfer{DeliveryID: amqp.Ptr(uint32(3)), DeliveryTag: []byte{1}, More: true}, []byte("half"))
+	c.send(&amqp.Transfer{Aborted: true}, nil)
+	c.send(&amqp.Transfer{DeliveryID: amqp.Ptr(uint32(4)), DeliveryTag: []byte{1}}, (&amqp.Message{}).Marshal())
+	if d := expect[*amqp.Disposition](c, amqp.FrameAMQP); d.First != 4 || d.State != (amqp.Accepted{}) {
+		t.Errorf("after an aborted one: %+v", d)
+	}
+	w.counts("q", servicebus.Counts{Active: 2})
 }

@@ -3,6 +3,7 @@ package servicebus_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,6 +101,18 @@ func TestFaultOnDelivery(t *testing.T) {
 	})
 }
 
+// A delivery that gets lost leaves its message locked, and the link as it was.
+func TestLostDelivery(t *testing.T) {
+	w := newWorld(t, servicebus.Queue{Name: "q"})
+	w.Inject(servicebus.Fault{Kind: servicebus.OpReceive, Times: 1, Silent: true})
+	r := w.receiver("q", nil)
+	w.send("q", text("1", ""), text("2", ""))
+	if m := w.one(r); string(m.Body) != "2" {
+		t.Errorf("received %q", m.Body)
+	}
+	w.counts("q", servicebus.Counts{Active: 2, Locked: 2})
+}
+
 func TestFaultsOnLinks(t *testing.T) {
 	w := newWorld(t, servicebus.Queue{Name: "q"}, servicebus.Queue{Name: "s", RequiresSession: true})
 	for _, kind := range []servicebus.Kind{servicebus.OpAuthorize, servicebus.OpAttach} {
@@ -191,6 +204,21 @@ func TestInProcess(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+func TestOwnClock(t *testing.T) {
+	var hours atomic.Int64
+	start := time.Now()
+	w := newWorldWith(t, servicebus.Options{Queues: []servicebus.Queue{{Name: "q", DeadLetterOnExpiry: true}},
+		Now: func() time.Time { return start.Add(time.Duration(hours.Load()) * time.Hour) }})
+	w.must(w.Send("q", servicebus.Message{MessageID: "1", ScheduledEnqueueTime: start.Add(time.Hour), TimeToLive: time.Hour}))
+	for _, want := range []servicebus.Counts{{Scheduled: 1}, {Active: 1}, {DeadLetter: 1}} {
+		w.Tick()
+		if got, err := w.Counts("q"); got != want || err != nil {
+			t.Errorf("after %d hours: %+v, %v, want %+v", hours.Load(), got, err, want)
+		}
+		hours.Add(1)
 	}
 }
 

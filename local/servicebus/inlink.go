@@ -26,6 +26,7 @@ type inLink struct {
 	settled bool
 	format  uint32
 	partial []byte
+	size    int
 	more    bool
 
 	answered, ended bool // guarded by c.mu
@@ -75,7 +76,7 @@ func (l *inLink) credit() {
 // transfer takes in one frame, and acts when it is a message's last.
 func (l *inLink) transfer(p *amqp.Transfer, payload []byte) {
 	if !l.more { // the parts that follow may repeat id and tag, or leave them out
-		l.format, l.partial, l.settled = p.MessageFormat, nil, false
+		l.format, l.partial, l.size, l.settled = p.MessageFormat, nil, 0, false
 		if p.DeliveryID != nil {
 			l.id = *p.DeliveryID
 		}
@@ -89,14 +90,13 @@ func (l *inLink) transfer(p *amqp.Transfer, payload []byte) {
 	if l.isEnded() {
 		return // sent before the client heard that the link is refused or ended
 	}
-	if len(l.partial)+len(payload) > l.limit {
-		l.partial = nil
-		l.fail(messageTooLarge(l.limit)) // as the service does
-		return
-	}
-	if l.partial == nil {
+	l.size += len(payload)
+	switch {
+	case l.size > l.limit:
+		l.partial = nil // the rest is only counted
+	case l.partial == nil:
 		l.partial = payload // the frame's own slice: not shared
-	} else {
+	default:
 		l.partial = append(l.partial, payload...)
 	}
 	if l.more {
@@ -112,6 +112,10 @@ func (l *inLink) transfer(p *amqp.Transfer, payload []byte) {
 	}
 	c.mu.Unlock()
 	switch {
+	case l.size > l.limit:
+		// Rejected, not detached: Go and .NET see the limit themselves, and
+		// JavaScript waits for an outcome.
+		l.outcome(l.id, l.settled, messageTooLarge(l.limit))
 	case l.node.cbs || l.node.management:
 		l.request(encoded)
 	default:

@@ -37,6 +37,12 @@ func (l *outLink) bind(r *broker.Receiver) {
 	}
 }
 
+func (l *outLink) bound() *broker.Receiver {
+	l.s.c.mu.Lock()
+	defer l.s.c.mu.Unlock()
+	return l.receiver
+}
+
 // accepted answers the attach; take, if any, adds to the answer.
 func (l *outLink) accepted(take func(*amqp.Attach)) {
 	c := l.s.c
@@ -77,6 +83,11 @@ func (l *outLink) Deliver(d broker.Delivery) {
 	})
 	if d.Token != (amqp.UUID{}) {
 		d.Message.DeliveryAnnotations = nil // the tag says it
+	}
+	if f.Silent && !f.TakeEffect {
+		// Nothing reaches the client, so its credit is not used.
+		l.s.c.after(f.Delay, l.bound().Undelivered)
+		return
 	}
 	l.s.c.performWith(f, func() *amqp.Error {
 		c := l.s.c

@@ -70,13 +70,6 @@ func Append(b []byte, v any) []byte {
 		return Append(Append(append(b, 0x00), x.Descriptor), x.Value)
 	case DeliveryState:
 		return Append(b, x.described())
-	case Error:
-		return Append(b, x.described())
-	case *Error:
-		if x == nil {
-			return append(b, 0x40)
-		}
-		return Append(b, x.described())
 	}
 	panic(fmt.Sprintf("amqp: cannot encode %T", v))
 }

@@ -295,7 +295,10 @@ func TestDuplicateDetection(t *testing.T) {
 		s.send("q", msg("1"), msg(""), msg(""))
 		s.send("off", msg("1"))
 	}
-	s.want("q", Counts{Active: 5}) // messages without id are no duplicates
+	s.want("q", Counts{Active: 5}) // messages without id get one of their own
+	if m := s.queue("q").Peek(2, 1, nil)[0]; len(MessageID(m.Message)) != 32 {
+		t.Errorf("id given: %q", MessageID(m.Message))
+	}
 	s.want("off", Counts{Active: 2})
 	s.advance(59 * time.Second)
 	s.send("q", at(msg("1"), s.now.Add(time.Hour)))

@@ -3,6 +3,7 @@ package broker
 import (
 	"container/heap"
 	"crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -72,6 +73,11 @@ func newLockToken() (t amqp.UUID) {
 	t[6] = t[6]&0x0f | 0x40
 	t[8] = t[8]&0x3f | 0x80
 	return t
+}
+
+func newMessageID() string {
+	id := newLockToken()
+	return hex.EncodeToString(id[:])
 }
 
 // render gives the message as a receiver sees it now.

@@ -75,9 +75,16 @@ func (q *Queue) store(messages []*amqp.Message) ([]int64, *amqp.Error) {
 	return numbers, nil
 }
 
-// add takes one message in and returns its number. A duplicate gets a number too.
+// add takes one message in and returns its number. A duplicate gets a number
+// too. A message without id gets one: JavaScript's client cannot settle a
+// message that has none (LockRenewer), so the service must give one.
 func (q *Queue) add(content *amqp.Message) int64 {
 	now := q.b.now()
+	if MessageID(content) == "" {
+		named := *content
+		named.Properties.MessageID = newMessageID()
+		content = &named
+	}
 	q.lastSeq++
 	m := &message{content: content, id: MessageID(content), seq: q.lastSeq, enqueued: now}
 	if q.duplicate(m.id, now) {

@@ -84,6 +84,21 @@ func (r *Receiver) Credit(count, credit uint32, drain bool) {
 	}
 }
 
+// Undelivered says that the far side did not see one of the deliveries: it has
+// the credit still. The message stays locked.
+func (r *Receiver) Undelivered() {
+	defer r.q.b.lock()()
+	if r.closed {
+		return
+	}
+	r.delivered--
+	if r.session != nil {
+		r.q.dispatch(&r.session.lane)
+	} else {
+		r.q.dispatch(&r.q.line)
+	}
+}
+
 // Close ends the receiver. A session is free at once, with its messages;
 // without session what it holds stays locked until the locks expire.
 func (r *Receiver) Close() {
