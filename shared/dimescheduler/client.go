@@ -3,6 +3,7 @@ package dimescheduler
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -190,6 +191,10 @@ func (k call) netFault(ctx context.Context, err error) *fault.Error {
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		f.Ambiguous = false
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		f.Ambiguous, f.WholeTarget = false, true
+		f.Err = errors.New("the board's certificate is not trusted; check DIMESCHEDULER_URL")
 	}
 	return f
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -160,6 +161,18 @@ func TestNoConnectionIsNotAmbiguous(t *testing.T) {
 	c := New(Options{BaseURL: address, Key: fixedKey})
 	f := fault.Of(c.DeleteAppointment(t.Context(), appointment.Appointment{Guid: guid}))
 	if f.Ambiguous || f.Reason != fault.Unavailable {
+		t.Errorf("got %+v", f)
+	}
+}
+
+func TestUntrustedCertificate(t *testing.T) {
+	srv := httptest.NewUnstartedServer(answers(200, "", done))
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	c := New(Options{BaseURL: srv.URL, Key: fixedKey})
+	f := fault.Of(c.DeleteAppointment(t.Context(), appointment.Appointment{Guid: guid}))
+	if f.Ambiguous || !f.WholeTarget || !strings.Contains(f.Error(), "certificate") {
 		t.Errorf("got %+v", f)
 	}
 }
