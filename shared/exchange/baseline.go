@@ -146,7 +146,8 @@ func (s *session) newsOfDelete(ctx context.Context, guid string) error {
 // mailbox a number and a share, over the fleet a number per hour.
 const (
 	capRound = 25
-	capShare = 5 // a fifth
+	capShare = 5 // a fifth of the mailbox's links, but always
+	capFloor = 5
 	capHour  = 200
 )
 
@@ -158,7 +159,7 @@ func (s *session) capped(ctx context.Context, lost []string, linked int, began t
 	}
 	slices.Sort(lost)
 	allowed := len(lost)
-	if limit := max(1, linked/capShare); linked > capShare && allowed > limit || allowed > capRound {
+	if allowed > min(max(capFloor, linked/capShare), capRound) {
 		allowed = 0 // so many at once are rather a fault than a day's work
 	}
 	allowed, err := s.takeOfHour(ctx, allowed, began)

@@ -6,11 +6,8 @@ import (
 
 	"github.com/dime-scheduler/connectors/local/boardsim"
 	"github.com/dime-scheduler/connectors/local/graphsim"
-	"github.com/dime-scheduler/connectors/shared/appointment"
 	"github.com/google/go-cmp/cmp"
 )
-
-func operation(s string) appointment.Operation { return appointment.Operation(s) }
 
 // agree fails if the two sides do not show the same for every resource.
 func (w *world) agree() {

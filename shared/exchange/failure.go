@@ -42,7 +42,7 @@ func (s *session) linkFailed(ctx context.Context, l *store.Link, err error, keep
 			return // it stays due; the target as a whole waits
 		}
 		l.Attempts++
-		l.DueAt = s.Now().Add(backoff(l.Attempts, err))
+		l.DueAt = s.Now().Add(backoff(l.Appointment, l.Attempts, err))
 	})
 	switch {
 	case put != nil:
@@ -57,7 +57,7 @@ func (s *session) linkFailed(ctx context.Context, l *store.Link, err error, keep
 
 // throttled: the mailbox has asked to be left alone (graph.md B9).
 func (s *session) throttled(ctx context.Context, err error) error {
-	until := s.Now().Add(backoff(0, err))
+	until := s.Now().Add(backoff(s.mailbox, 0, err))
 	saved := s.save(ctx, func(t *store.Target) {
 		if t.NotBefore.Before(until) {
 			t.NotBefore = until
@@ -85,7 +85,7 @@ func (s *session) boardFailed(ctx context.Context, l *store.Link, err error) err
 			return
 		}
 		l.Attempts++
-		l.DueAt = s.Now().Add(backoff(l.Attempts, err))
+		l.DueAt = s.Now().Add(backoff(l.Appointment, l.Attempts, err))
 	})
 }
 
@@ -112,7 +112,7 @@ func (s *session) targetFailed(ctx context.Context, err error) error {
 		return s.book(ctx, s.row.NotBefore, true)
 	case !f.WholeTarget:
 		s.log.WarnContext(ctx, "round failed: tried again", "error", err)
-		return s.book(ctx, now.Add(backoff(s.row.Probes+1, err)), true)
+		return s.book(ctx, now.Add(backoff(s.mailbox, s.row.Probes+1, err)), true)
 	}
 	pause := min(time.Minute<<min(s.row.Probes, 10), 15*time.Minute)
 	if f.Reason != fault.Auth {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/dime-scheduler/connectors/local/boardsim"
 	"github.com/dime-scheduler/connectors/local/graphsim"
+	"github.com/dime-scheduler/connectors/shared/appointment"
 	"github.com/dime-scheduler/connectors/shared/bus"
 	"github.com/dime-scheduler/connectors/shared/dimescheduler"
 	"github.com/dime-scheduler/connectors/shared/exchange"
@@ -55,6 +57,8 @@ type world struct {
 	diesAfter bool // the call has its effect first
 	down      bool // the process is dead: nothing goes out any more
 	crashes   int
+	guids     int
+	arrived   inbox
 	logs      strings.Builder
 
 	proc *process
@@ -99,14 +103,14 @@ type options struct {
 // newWorld starts a world with resources R1..Rn, each with a mailbox.
 func newWorld(t *testing.T, resources int, o options) *world {
 	t.Helper()
-	w := &world{t: t, now: start, seen: map[string]bool{}}
+	w := &world{t: t, now: start, seen: map[string]bool{}, arrived: inbox{nudges: map[string]bus.Nudge{}}}
 	w.mem = store.NewMem(w.clock)
 	w.graph = graphsim.New(graphsim.Options{
 		Now: w.clock, Behaviour: o.graph, BatchWindow: time.Millisecond, DeliveryBackoff: time.Millisecond,
 		NotificationClient: &http.Client{Transport: callback{w}},
 	})
 	o.board.Clock, o.board.APIKey = w.tick, "key"
-	o.board.Announce = w.announce
+	o.board.Announce, o.board.NewGUID = w.announce, w.guid
 	o.board.AnnouncePauses = []time.Duration{time.Millisecond}
 	w.board = boardsim.New(o.board)
 	graphServer, boardServer := httptest.NewServer(w.graph), httptest.NewServer(w.board)
@@ -157,7 +161,7 @@ func (w *world) start() {
 	log := slog.New(slog.NewTextHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w.proc = &process{
 		worker: &exchange.Worker{
-			Store: state, Calendar: calendar, Fits: graph.Fits, Board: board, Bus: fakeBus{w}, Now: w.clock, Log: log,
+			Store: state, Calendar: calendar, Fits: graph.Fits, Board: board, Bus: fakeBus{w}, Now: w.clock, NewGuid: w.guid, Log: log,
 			Keys:            func(context.Context) (exchange.Keys, error) { return keys, nil },
 			NotificationURL: notificationURL, LifecycleURL: lifecycleURL,
 		},
@@ -171,6 +175,20 @@ func (w *world) start() {
 
 // errCrashed is what a call of a dead process gets: it has no effect.
 var errCrashed = errors.New("the process is dead")
+
+// inbox is what the simulators have handed over since idle was last asked. It is
+// put in order there, so that a day depends on its seed and on nothing else.
+type inbox struct {
+	changes []bus.Change
+	nudges  map[string]bus.Nudge
+}
+
+func (w *world) guid() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.guids++
+	return fmt.Sprintf("00000000-0000-4000-8000-%012d", w.guids)
+}
 
 // outgoingCall counts a call of the process and lets it die there.
 func (w *world) outgoingCall(after bool) error {
@@ -190,6 +208,10 @@ func (w *world) outgoingCall(after bool) error {
 	return nil
 }
 
+// wire keeps no connection: on one that was used before, net/http repeats a GET
+// that was cut by itself, and a day would depend on which was.
+var wire = &http.Transport{DisableKeepAlives: true}
+
 // outgoing is the process's way to Graph and to the board.
 type outgoing struct{ w *world }
 
@@ -197,7 +219,7 @@ func (o outgoing) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := o.w.outgoingCall(false); err != nil {
 		return nil, err
 	}
-	res, err := http.DefaultTransport.RoundTrip(r)
+	res, err := wire.RoundTrip(r)
 	if err == nil {
 		if err := o.w.outgoingCall(true); err != nil {
 			res.Body.Close()
@@ -248,8 +270,12 @@ func (c callback) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		kinds[mailbox] = n
 	}
-	for _, n := range kinds {
-		c.w.push(n)
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	for id, n := range kinds {
+		if c.w.arrived.nudges[id].Kind != bus.Subscribe {
+			c.w.arrived.nudges[id] = n
+		}
 	}
 	return answer(http.StatusAccepted, "")
 }
@@ -305,10 +331,9 @@ func (w *world) enqueue(c bus.Change) {
 }
 
 func (w *world) announce(_ context.Context, c boardsim.Change) error {
-	op := map[string]bus.Change{}[c.ChangeType]
-	op.MessageID, op.Body = c.MessageID, c.Body
-	op.Operation = operation(c.ChangeType)
-	w.enqueue(op)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.arrived.changes = append(w.arrived.changes, bus.Change{MessageID: c.MessageID, Body: c.Body, Operation: appointment.Operation(c.ChangeType)})
 	return nil
 }
 
@@ -371,6 +396,16 @@ func (w *world) idle() {
 	defer cancel()
 	w.must(w.graph.WaitIdle(ctx))
 	w.must(w.board.WaitIdle(ctx))
+	w.mu.Lock()
+	in := w.arrived
+	w.arrived = inbox{nudges: map[string]bus.Nudge{}}
+	w.mu.Unlock()
+	for _, c := range in.changes {
+		w.enqueue(c)
+	}
+	for _, id := range slices.Sorted(maps.Keys(in.nudges)) {
+		w.push(in.nudges[id])
+	}
 }
 
 // deliver gives one message to the process; false if there is none.
@@ -494,4 +529,24 @@ func (w *world) inOutlook(no string) []card {
 
 func sortCards(cards []card) {
 	slices.SortFunc(cards, func(a, b card) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+}
+
+// dump logs the state of the links, for whoever has to understand a failed day.
+func (w *world) dump() {
+	for _, u := range w.graph.Users() {
+		links, err := w.mem.Links(context.Background(), u.ID)
+		w.must(err)
+		for _, l := range links {
+			data, err := json.Marshal(l)
+			w.must(err)
+			w.t.Logf("%s %s", u.UPN, data)
+		}
+		transactions, err := w.mem.Transactions(context.Background(), "exchange", 10_000)
+		w.must(err)
+		for _, t := range slices.Backward(transactions) {
+			if t.Target == u.ID {
+				w.t.Logf("%s %s %s %s %s %s %s", t.At.Format("02T15:04:05.000"), u.UPN, t.Appointment, t.Operation, t.Status, t.Code, t.Text)
+			}
+		}
+	}
 }

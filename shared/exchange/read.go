@@ -143,12 +143,19 @@ func (s *session) born(ctx context.Context, e calendar.Event, began time.Time) (
 	if !s.bornHere(e) {
 		return nil, s.unaligned(ctx, e, began)
 	}
-	return s.Store.UpdateLink(ctx, s.mailbox, uuid.NewString(), func(l *store.Link) error {
+	return s.Store.UpdateLink(ctx, s.mailbox, s.newGuid(), func(l *store.Link) error {
 		l.Origin = store.Outlook
 		l.State = store.Pending
 		l.OutlookSeen = store.OutlookSeen{EventID: e.ID, ETag: e.ETag, Modified: e.Modified, ICalUID: e.ICalUID}
 		return nil
 	})
+}
+
+func (s *session) newGuid() string {
+	if s.NewGuid != nil {
+		return s.NewGuid()
+	}
+	return uuid.NewString()
 }
 
 // bornHere reports whether an unknown event becomes an appointment of the board.

@@ -35,9 +35,9 @@ func (s *session) removed(ctx context.Context, l *store.Link) error {
 	case l.Wanted.Absent || s.settings.ToBoardOff || !boardKnows(l) && l.BoardSent == nil:
 		return s.put(ctx, l, func(l *store.Link) {
 			lose(l)
+			l.BoardSent = nil
 			if !l.Wanted.Absent {
 				// Not wanted back: the person removed it, and the board is not told.
-				l.BoardSent = nil
 				settle(l, store.Gone)
 				return
 			}
@@ -78,7 +78,7 @@ func (s *session) unassign(ctx context.Context, l *store.Link) error {
 	here := s.assignedHere(a)
 	if l.BoardSent == nil && len(changedFields(l.BoardSeen.Content, a.Content)) > 0 && len(here) > 0 {
 		before := l.Wanted.Version
-		if err := s.put(ctx, l, func(l *store.Link) { want(l, a, before) }); err != nil {
+		if err := s.put(ctx, l, func(l *store.Link) { s.want(l, a, before) }); err != nil {
 			return err
 		}
 		return s.recreate(ctx, l)
@@ -132,7 +132,7 @@ func (s *session) leave(ctx context.Context, l *store.Link, left *appointment.Ap
 		l.BoardSent = nil
 		newest := l.Wanted.Version == before
 		if left != nil {
-			newest = want(l, *left, before)
+			newest = s.want(l, *left, before)
 		}
 		if newest {
 			l.Wanted.Absent, l.Wanted.Deleted = true, left == nil

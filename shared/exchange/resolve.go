@@ -75,6 +75,7 @@ func (s *session) resolve(ctx context.Context, l *store.Link) error {
 func committed(l *store.Link, e calendar.Event) {
 	sent := *l.Sent
 	l.Sent = nil
+	l.OutlookSeen.Content = l.OutlookSeen.Content.With(nil)
 	for f, v := range sent.Content {
 		if shown := e.Content[f]; sameByDesign(f, v, shown) {
 			l.OutlookSeen.Content[f] = shown

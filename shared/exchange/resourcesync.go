@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,7 +149,8 @@ func (r *ResourceSync) mailboxes(ctx context.Context, rows []*store.Resource, no
 		}
 	}
 	var nudges []bus.Nudge
-	for id, t := range has {
+	for _, id := range slices.Sorted(maps.Keys(has)) {
+		t := has[id]
 		email, takesPart := wanted[id]
 		fresh, err := r.participate(ctx, t, takesPart, email, now)
 		if err != nil {

@@ -21,22 +21,33 @@ const (
 // stays in the link: nothing else waits for it (R16).
 func (s *session) toBoard(ctx context.Context, l *store.Link) error {
 	switch {
+	case l.Inbound == nil && l.Wanted.Absent:
+		return s.giveWay(ctx, l)
 	case l.Inbound == nil:
 		// The intent of a write whose finding is gone: what the board shows decides.
 		return s.readBack(ctx, l)
 	case l.Inbound.Removed:
 		return s.removed(ctx, l)
 	case s.settings.ToBoardOff:
-		return s.put(ctx, l, func(l *store.Link) { accept(l); proceed(l, s.mailbox, s.Now()) })
+		return s.giveWay(ctx, l)
 	case l.Wanted.Absent:
 		// Deleted there, changed here: the deletion wins, for nothing could be
 		// written to what is gone (R23, R24). The new etag lets it go on.
 		s.recordConflict(l, "changed in Outlook, but deleted or unassigned on the board: removed")
-		return s.put(ctx, l, func(l *store.Link) { accept(l); proceed(l, s.mailbox, s.Now()) })
+		return s.giveWay(ctx, l)
 	case !boardKnows(l):
 		return s.bear(ctx, l)
 	}
 	return s.change(ctx, l)
+}
+
+// giveWay takes what was found as seen, without telling the board.
+func (s *session) giveWay(ctx context.Context, l *store.Link) error {
+	return s.put(ctx, l, func(l *store.Link) {
+		l.BoardSent = nil
+		accept(l)
+		proceed(l, s.mailbox, s.Now())
+	})
 }
 
 // boardKnows reports whether the board has ever shown the appointment.
@@ -48,6 +59,17 @@ func boardKnows(l *store.Link) bool {
 // with the Guid that we propose is stored first; repeating the call with the
 // same Guid and event makes no second one (R25).
 func (s *session) bear(ctx context.Context, l *store.Link) error {
+	if l.BoardSent != nil {
+		// Tried before, with an unknown outcome: if it was born, a planner may have
+		// changed it since, and what the board shows is merged (R24).
+		a, err := s.Board.Appointment(ctx, l.Appointment, s.hint(l))
+		switch {
+		case err == nil:
+			return s.settleSent(ctx, l, a)
+		case !fault.Is(err, fault.NotFound):
+			return s.boardFailed(ctx, l, err)
+		}
+	}
 	l, err := s.intend(ctx, l, opUpsert, defaults.With(l.Inbound.Content))
 	if err != nil || l.Inbound == nil {
 		return err
@@ -63,6 +85,41 @@ func (s *session) bear(ctx context.Context, l *store.Link) error {
 		}
 	}
 	return s.readBack(ctx, l)
+}
+
+// settleSent deals with an open write to the board of which the board has been
+// read since: where it shows what it was told, both sides showed it then, and
+// whatever differs from that has been changed later.
+func (s *session) settleSent(ctx context.Context, l *store.Link, a appointment.Appointment) error {
+	if err := s.put(ctx, l, func(l *store.Link) { arrived(l, a) }); err != nil {
+		return err
+	}
+	l, err := s.Store.Link(ctx, s.mailbox, l.Appointment)
+	if err != nil || l.Inbound == nil {
+		return err
+	}
+	return s.change(ctx, l)
+}
+
+func arrived(l *store.Link, a appointment.Appointment) {
+	sent := l.BoardSent
+	l.BoardSent = nil
+	if sent == nil || sent.Op != opUpsert {
+		return
+	}
+	told, born := sent.Content, l.BoardSeen.Content == nil
+	l.BoardSeen.Content, l.OutlookSeen.Content = l.BoardSeen.Content.With(nil), l.OutlookSeen.Content.With(nil)
+	for f, v := range told {
+		shown, known := a.Content[f]
+		landed := !known || sameByDesign(f, v, shown)
+		if landed || born {
+			l.OutlookSeen.Content[f], l.BoardSeen.Content[f] = v, v
+		}
+		if landed && known {
+			l.BoardSeen.Content[f] = shown
+		}
+	}
+	l.BoardSeen.ID, l.BoardSeen.Number = a.ID, a.Number
 }
 
 // rename makes the board's Guid the link's, and absorbs a link that the board's
@@ -96,6 +153,8 @@ func (s *session) change(ctx context.Context, l *store.Link) error {
 		return s.boardFailed(ctx, l, err)
 	case len(s.assignedHere(a)) == 0:
 		return s.unassignedOnBoard(ctx, l, a)
+	case l.BoardSent != nil:
+		return s.settleSent(ctx, l, a)
 	}
 	out := merge.Fields(merge.Input{
 		BoardSeen: l.BoardSeen.Content, Board: a.Content,
@@ -108,7 +167,7 @@ func (s *session) change(ctx context.Context, l *store.Link) error {
 	if len(out.ToBoard) == 0 {
 		before := l.Wanted.Version
 		err := s.put(ctx, l, func(l *store.Link) {
-			want(l, a, before)
+			s.want(l, a, before)
 			agreeOn(l, a.Content, nil)
 			accept(l)
 			proceed(l, s.mailbox, s.Now())
@@ -149,7 +208,7 @@ func (s *session) readBack(ctx context.Context, l *store.Link) error {
 			sent = l.BoardSent.Content
 		}
 		fresh := !boardKnows(l)
-		want(l, a, before)
+		s.want(l, a, before)
 		if fresh {
 			l.BoardSeen.Content = sent.With(a.Content)
 		}
@@ -170,7 +229,7 @@ func (s *session) readBack(ctx context.Context, l *store.Link) error {
 // (R7). A read is newer than all that the link knew before it began, whatever
 // the board's clock says, which may count in seconds; of what came meanwhile the
 // version decides. It reports whether the read was the newer.
-func want(l *store.Link, a appointment.Appointment, before appointment.Version) bool {
+func (s *session) want(l *store.Link, a appointment.Appointment, before appointment.Version) bool {
 	v := appointment.Version{Modified: a.Modified}
 	if l.Wanted.Version != before && v.Compare(l.Wanted.Version) < 0 {
 		return false
@@ -178,7 +237,7 @@ func want(l *store.Link, a appointment.Appointment, before appointment.Version) 
 	if v.Compare(l.Wanted.Version) < 0 {
 		v = l.Wanted.Version
 	}
-	l.Wanted = store.Wanted{Version: v, Content: l.Wanted.Content.With(a.Content)}
+	l.Wanted = store.Wanted{Version: v, Absent: len(s.assignedHere(a)) == 0, Content: l.Wanted.Content.With(a.Content)}
 	return true
 }
 
@@ -245,9 +304,7 @@ func (s *session) deletedOnBoard(ctx context.Context, l *store.Link) error {
 func (s *session) unassignedOnBoard(ctx context.Context, l *store.Link, a appointment.Appointment) error {
 	before := l.Wanted.Version
 	err := s.put(ctx, l, func(l *store.Link) {
-		if want(l, a, before) {
-			l.Wanted.Absent = true
-		}
+		s.want(l, a, before)
 		l.BoardSent = nil
 		accept(l)
 		proceed(l, s.mailbox, s.Now())

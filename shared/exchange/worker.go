@@ -5,7 +5,6 @@ import (
 	"errors"
 	"hash/fnv"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/bus"
@@ -29,7 +28,9 @@ type Worker struct {
 	// NotificationURL and LifecycleURL are where Graph calls.
 	NotificationURL, LifecycleURL string
 	Now                           func() time.Time
-	Log                           *slog.Logger
+	// NewGuid makes the Guids that we propose to the board; nil = random ones.
+	NewGuid func() string
+	Log     *slog.Logger
 
 	settings settingsCache
 }
@@ -299,18 +300,17 @@ func short(ctx context.Context) bool {
 }
 
 // backoff returns how long to wait after the n-th failure in a row: doubling
-// from two seconds to a quarter of an hour, a third of it random, or what the
-// other side asked for.
-func backoff(n int, err error) time.Duration {
+// from two seconds to a quarter of an hour, up to a third less for each by its
+// own measure, or what the other side asked for.
+func backoff(who string, n int, err error) time.Duration {
 	d := min(2*time.Second<<min(n, 9), 15*time.Minute)
-	d = d*2/3 + rand.N(d/3+1)
-	return max(d, fault.Of(err).RetryAfter)
+	return max(d-spread(who, d/3), fault.Of(err).RetryAfter)
 }
 
-// spread returns a stable part of the span for a mailbox, so that what is done
-// to all mailboxes is not done to all at once.
-func spread(mailbox string, span time.Duration) time.Duration {
+// spread returns a stable part of the span for a mailbox or an appointment, so
+// that what is done to all of them is not done to all at once.
+func spread(who string, span time.Duration) time.Duration {
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(mailbox))
+	_, _ = h.Write([]byte(who))
 	return span * time.Duration(h.Sum32()%1024) / 1024
 }

@@ -234,7 +234,8 @@ func (r *Router) skip(ctx context.Context, c appointment.Change, code, text stri
 func (r *Router) fanOut(ctx context.Context, head *store.Head, c appointment.Change, named []string) error {
 	var nudges []bus.Nudge
 	now := r.Now()
-	for target, wanted := range head.Targets {
+	for _, target := range slices.Sorted(maps.Keys(head.Targets)) {
+		wanted := head.Targets[target]
 		id, isMailbox := strings.CutPrefix(target, mailboxPrefix)
 		if !isMailbox || speaksForOne(c) && !slices.Contains(named, target) {
 			continue
@@ -250,7 +251,6 @@ func (r *Router) fanOut(ctx context.Context, head *store.Head, c appointment.Cha
 	if len(nudges) == 0 {
 		return nil
 	}
-	slices.SortFunc(nudges, func(a, b bus.Nudge) int { return strings.Compare(a.Target, b.Target) })
 	return r.Bus.Nudge(ctx, firstNew(nudges, head)...)
 }
 
