@@ -1,0 +1,76 @@
+package world
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dime-scheduler/connectors/local/boardsim"
+	"github.com/dime-scheduler/connectors/local/graphsim"
+)
+
+// The demo is there before the app starts, as in a company that begins to use it.
+
+var demoResources = []struct{ no, name string }{
+	{"ANNA", "Anna Peeters"}, {"BRAM", "Bram De Smet"}, {"CHLOE", "Chloé Martin"}, {"DAVID", "David Janssens"},
+}
+
+var demoTasks = []struct{ job, jobText, task, text string }{
+	{"J1001", "Town hall, heat pumps", "T10", "Survey"},
+	{"J1001", "Town hall, heat pumps", "T20", "Install the outdoor units"},
+	{"J1001", "Town hall, heat pumps", "T30", "Commissioning"},
+	{"J1002", "Bakery Lambert, yearly service", "T10", "Service the ovens"},
+	{"J1002", "Bakery Lambert, yearly service", "T20", "Replace the burner"},
+}
+
+// demoAppointments lie on the day of the start, in UTC.
+var demoAppointments = []struct {
+	task      int // index into demoTasks
+	hour      float64
+	length    float64
+	resources []string
+}{
+	{0, 8, 1.5, []string{"ANNA"}},
+	{1, 10, 4, []string{"ANNA", "BRAM"}},
+	{3, 8.5, 2, []string{"CHLOE"}},
+	{4, 13, 2.5, []string{"CHLOE"}},
+	{2, 15, 2, []string{"DAVID"}},
+}
+
+// addDemo puts resources, mailboxes, tasks and appointments in place.
+func (w *World) addDemo(now time.Time) {
+	for _, r := range demoResources {
+		email := strings.ToLower(r.no) + "@example.com"
+		w.Graph.AddUser(graphsim.User{UPN: email, DisplayName: r.name})
+		w.Board.AddResource(boardsim.Resource{
+			ResourceNo: r.no, DisplayName: r.name, Email: email, ExchangeIntegrationEnabled: true,
+			ResourceType: "Technician", SourceApp: "CRONUS", SourceType: "RESOURCE", Department: "Field service",
+		})
+	}
+	for _, t := range demoTasks {
+		w.Board.AddJob(boardsim.Job{SourceApp: "CRONUS", SourceType: "ORDER", JobNo: t.job, ShortDescription: t.jobText})
+		w.Board.AddTask(boardsim.Task{SourceApp: "CRONUS", SourceType: "ORDER", JobNo: t.job, TaskNo: t.task, ShortDescription: t.text})
+	}
+	day := now.UTC().Truncate(24 * time.Hour)
+	at := func(hours float64) time.Time { return day.Add(time.Duration(hours * float64(time.Hour))) }
+	for _, d := range demoAppointments {
+		t := demoTasks[d.task]
+		_, err := w.Board.CreateAppointment(boardsim.Appointment{
+			Subject: t.text, Body: fmt.Sprintf("%s (%s)", t.jobText, t.job), Start: at(d.hour), End: at(d.hour + d.length),
+			SourceApp: "CRONUS", SourceType: "ORDER", JobNo: t.job, TaskNo: t.task, Resources: d.resources,
+		})
+		if err != nil {
+			panic("world: the demo does not fit the board: " + err.Error())
+		}
+	}
+	w.step("demo", "%d resources with mailboxes, %d tasks, %d appointments of today", len(demoResources), len(demoTasks), len(demoAppointments))
+}
+
+// Tasks are the tasks of the demo, as "job task text".
+func Tasks() []string {
+	var names []string
+	for _, t := range demoTasks {
+		names = append(names, t.job+" "+t.task+" "+t.text)
+	}
+	return names
+}
