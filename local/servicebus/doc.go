@@ -25,6 +25,10 @@
 // delivery counts), this package the server between them. Faults are put in
 // with Inject, DropConnections, ExpireLocks, ExpireSession and DetachLinks.
 //
+// Not documented, and chosen so that the clients work: a message without id is
+// given one; a dead letter keeps its sequence number, delivery count and
+// enqueued time; a message over the limit is rejected and its link stays.
+//
 // # Not modelled
 //
 //   - Persistence: a broker begins empty and Close forgets everything.

@@ -26,7 +26,7 @@ func (r *management) holder() (*broker.Receiver, *amqp.Error) {
 			return receiver, nil
 		}
 	}
-	return nil, &amqp.Error{Condition: amqp.CondSessionLockLost, Description: "The session lock has expired on the MessageSession. Accept a new MessageSession."}
+	return nil, broker.SessionLockLost()
 }
 
 func (r *management) renewSessionLock() (any, *amqp.Error) {

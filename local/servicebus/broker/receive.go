@@ -217,7 +217,7 @@ func (q *Queue) ReceiveDeferred(mode Mode, numbers ...int64) ([]Delivery, *amqp.
 			return nil, notFound(n)
 		}
 		if s := m.lane.session; s != nil && s.holder == nil {
-			return nil, sessionLockLost()
+			return nil, SessionLockLost()
 		}
 	}
 	var out []Delivery

@@ -121,7 +121,7 @@ func (q *Queue) sessionLost(s *session) {
 	r := s.holder
 	r.end()
 	q.freeSession(s, SessionLost)
-	r.sink.Lost(sessionLockLost())
+	r.sink.Lost(SessionLockLost())
 }
 
 // freeSession ends the lock on a session. Its locked messages become ready
@@ -155,7 +155,7 @@ func (q *Queue) freeSession(s *session, why EventKind) {
 func (r *Receiver) RenewSession() (time.Time, *amqp.Error) {
 	defer r.q.b.lock()()
 	if r.session == nil {
-		return time.Time{}, sessionLockLost()
+		return time.Time{}, SessionLockLost()
 	}
 	r.q.lockSession(r.session)
 	return r.session.lockedUntil, nil
@@ -195,7 +195,7 @@ func (q *Queue) SessionState(id string) []byte {
 func (r *Receiver) SetSessionState(state []byte) *amqp.Error {
 	defer r.q.b.lock()()
 	if r.session == nil {
-		return sessionLockLost()
+		return SessionLockLost()
 	}
 	r.session.state, r.session.updated = slices.Clone(state), r.q.b.now()
 	return nil

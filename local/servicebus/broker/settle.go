@@ -119,13 +119,14 @@ func (q *Queue) held(token amqp.UUID) (*message, *amqp.Error) {
 		return m, nil
 	}
 	if q.cfg.RequiresSession {
-		return nil, sessionLockLost()
+		return nil, SessionLockLost()
 	}
 	return nil, &amqp.Error{Condition: amqp.CondMessageLockLost, Description: "The lock supplied is invalid. " +
 		"Either the lock expired, or the message has already been removed from the queue."}
 }
 
-func sessionLockLost() *amqp.Error {
+// SessionLockLost is the error of whoever no longer has a session.
+func SessionLockLost() *amqp.Error {
 	return &amqp.Error{Condition: amqp.CondSessionLockLost, Description: "The session lock has expired on the MessageSession. Accept a new MessageSession."}
 }
 
