@@ -96,7 +96,7 @@ const poll = 5 * time.Millisecond
 
 // AwaitAgreement returns when both sides agree, or with ctx and the differences.
 func (w *World) AwaitAgreement(ctx context.Context) error {
-	return w.await(ctx, func() error {
+	return w.Await(ctx, func() error {
 		if found := w.Differences(); len(found) > 0 {
 			return errors.New(strings.Join(found, "; "))
 		}
@@ -111,7 +111,7 @@ func (w *World) AwaitQuiet(ctx context.Context) error {
 		return err
 	}
 	calls, since := -1, time.Now()
-	return w.await(ctx, func() error {
+	return w.Await(ctx, func() error {
 		now := w.Graph.Calls().TotalHTTP() + total(w.Board.Calls())
 		if now != calls || !w.idle() {
 			calls, since = now, time.Now()
@@ -125,7 +125,7 @@ func (w *World) AwaitQuiet(ctx context.Context) error {
 
 // AwaitNothingBooked returns when no message is scheduled for later either.
 func (w *World) AwaitNothingBooked(ctx context.Context) error {
-	err := w.await(ctx, func() error {
+	err := w.Await(ctx, func() error {
 		for _, q := range Queues {
 			if c := w.counts(q); c.Scheduled+c.Active > 0 {
 				return fmt.Errorf("%d messages wait in the queue %s", c.Scheduled+c.Active, q)
@@ -142,7 +142,7 @@ func (w *World) AwaitNothingBooked(ctx context.Context) error {
 // AwaitReady returns when every mailbox of the demo has its subscription and
 // both sides agree.
 func (w *World) AwaitReady(ctx context.Context) error {
-	err := w.await(ctx, func() error {
+	err := w.Await(ctx, func() error {
 		has := map[string]bool{}
 		for _, s := range w.Graph.Subscriptions() {
 			has[s.User] = true
@@ -158,8 +158,8 @@ func (w *World) AwaitReady(ctx context.Context) error {
 	return w.AwaitAgreement(ctx)
 }
 
-// await looks until check is content, ctx ends, or a part has failed.
-func (w *World) await(ctx context.Context, check func() error) error {
+// Await looks until check is content, ctx ends, or the world does.
+func (w *World) Await(ctx context.Context, check func() error) error {
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
 	for {
