@@ -28,6 +28,11 @@ func (s *session) compareBoard(ctx context.Context, window calendar.Window, bega
 	if len(numbers) == 0 {
 		return nil
 	}
+	// Read before the board's list begins: what is routed meanwhile is newer than it.
+	links, err := s.Store.Links(ctx, s.mailbox)
+	if err != nil {
+		return err
+	}
 	listed, err := s.Board.Appointments(ctx, window.Start, window.End, numbers)
 	if err != nil {
 		// The board's fault is not this mailbox's: the baseline stays owed.
@@ -40,7 +45,7 @@ func (s *session) compareBoard(ctx context.Context, window calendar.Window, bega
 			return err
 		}
 	}
-	if err := s.missingOnBoard(ctx, listed, window, began); err != nil {
+	if err := s.missingOnBoard(ctx, links, listed, window, began); err != nil {
 		return err
 	}
 	return s.save(ctx, func(t *store.Target) { t.LastBaseline = began })
@@ -49,16 +54,13 @@ func (s *session) compareBoard(ctx context.Context, window calendar.Window, bega
 // missingOnBoard looks at links that are wanted here and are not in the board's
 // complete list. A GET proves the deletion; where the board has none, its next
 // list does (R27). Both are capped (R28).
-func (s *session) missingOnBoard(ctx context.Context, listed []appointment.Appointment, window calendar.Window, began time.Time) error {
-	links, err := s.Store.Links(ctx, s.mailbox)
-	if err != nil {
-		return err
-	}
+func (s *session) missingOnBoard(ctx context.Context, links []*store.Link, listed []appointment.Appointment, window calendar.Window, began time.Time) error {
 	there := make(map[string]bool, len(listed))
 	for _, a := range listed {
 		there[a.Guid] = len(s.assignedHere(a)) > 0
 	}
 	var lost, found []string
+	asked := map[string]appointment.Version{}
 	linked := 0
 	for _, l := range links {
 		start, end, ok := l.Wanted.Content.Times()
@@ -69,18 +71,20 @@ func (s *session) missingOnBoard(ctx context.Context, listed []appointment.Appoi
 		switch {
 		case there[l.Appointment] && !l.BoardMissing.IsZero():
 			found = append(found, l.Appointment)
-		case !there[l.Appointment] && l.Updated.Before(began) && l.BoardSent == nil:
+		case !there[l.Appointment]:
 			lost = append(lost, l.Appointment)
+			asked[l.Appointment] = l.Wanted.Version
 		}
 	}
 	if err := s.update(ctx, found, func(l *store.Link) error { l.BoardMissing = time.Time{}; return nil }); err != nil {
 		return err
 	}
-	if lost, err = s.capped(ctx, lost, linked, began); err != nil {
+	lost, err := s.capped(ctx, lost, linked, began)
+	if err != nil {
 		return err
 	}
 	for _, guid := range lost {
-		if err := s.doubt(ctx, guid, began); err != nil {
+		if err := s.doubt(ctx, guid, asked[guid], began); err != nil {
 			return err
 		}
 	}
@@ -88,10 +92,10 @@ func (s *session) missingOnBoard(ctx context.Context, listed []appointment.Appoi
 }
 
 // doubt asks the board for one appointment that its list lacked.
-func (s *session) doubt(ctx context.Context, guid string, began time.Time) error {
+func (s *session) doubt(ctx context.Context, guid string, asked appointment.Version, began time.Time) error {
 	l, err := s.Store.Link(ctx, s.mailbox, guid)
-	if err != nil {
-		return err
+	if err != nil || l.Wanted.Version != asked {
+		return err // the board has spoken of it since
 	}
 	a, err := s.Board.Appointment(ctx, guid, s.hint(l))
 	switch {

@@ -140,7 +140,7 @@ func (s *session) targetFailed(ctx context.Context, err error) error {
 
 // isOurs reports faults of our own store, broker and vault.
 func isOurs(f *fault.Error) bool {
-	for _, op := range []string{"store:", "bus:", "secret:"} {
+	for _, op := range []string{"store:", "service bus:", "key vault:"} {
 		if len(f.Op) >= len(op) && f.Op[:len(op)] == op {
 			return true
 		}

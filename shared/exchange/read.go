@@ -52,6 +52,7 @@ func (s *session) read(ctx context.Context, full bool) error {
 // keep stores what a round found in the links.
 func (s *session) keep(ctx context.Context, round calendar.Round, window calendar.Window, began time.Time) error {
 	items := newest(round.Items)
+	s.former = nil
 	known, err := s.knownLinks(ctx, round, items)
 	if err != nil {
 		return err
@@ -131,10 +132,54 @@ func (s *session) knownLinks(ctx context.Context, round calendar.Round, items []
 // created and lost sight of (R13), or it was born in Outlook (R26). Nil if it
 // is nothing to keep.
 func (s *session) adopt(ctx context.Context, e calendar.Event, began time.Time) (*store.Link, error) {
+	removed, err := s.wasRemoved(ctx, e.ID)
+	if err != nil {
+		return nil, err
+	}
+	if removed {
+		return s.comeBack(ctx, e, began)
+	}
 	if guid, generation, ok := ours(s.mailbox, e.TransactionID); ok {
-		return s.reclaim(ctx, e, guid, generation, began)
+		return s.reclaim(ctx, e, guid, generation)
 	}
 	return s.born(ctx, e, began)
+}
+
+// wasRemoved reports whether the event once belonged to a link and was removed
+// from it. The links are read for it once a round, and only if a round holds an
+// event that no link has.
+func (s *session) wasRemoved(ctx context.Context, id string) (bool, error) {
+	if s.former == nil {
+		links, err := s.Store.Links(ctx, s.mailbox)
+		if err != nil {
+			return false, err
+		}
+		s.former = map[string]bool{}
+		for _, l := range links {
+			if f := l.OutlookSeen.Former; f != "" {
+				s.former[f] = true
+			}
+		}
+	}
+	return s.former[id], nil
+}
+
+// comeBack deals with an event that was removed and is shown again. Delta lags,
+// and may show a state from before the removal; only if the calendar shows it
+// now has a person brought it back, and it is theirs then (R34).
+func (s *session) comeBack(ctx context.Context, e calendar.Event, began time.Time) (*store.Link, error) {
+	now, err := s.Calendar.Event(ctx, s.mailbox, e.ID)
+	if gone(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	there, err := s.inView(ctx, now)
+	if err != nil || !there {
+		return nil, err
+	}
+	return s.born(ctx, now, began)
 }
 
 // born makes the link of an event that a person made, under the Guid that we
@@ -181,11 +226,10 @@ func (s *session) unaligned(ctx context.Context, e calendar.Event, began time.Ti
 // reclaim gives an event that carries our transactionId to its link: the link
 // takes it if it has none and something is, or may be, wanted; else the event
 // is a second or unwanted one and goes (R13).
-func (s *session) reclaim(ctx context.Context, e calendar.Event, guid string, generation int, began time.Time) (*store.Link, error) {
-	took, back := false, false
+func (s *session) reclaim(ctx context.Context, e calendar.Event, guid string, generation int) (*store.Link, error) {
+	took := false
 	l, err := s.Store.UpdateLink(ctx, s.mailbox, guid, func(l *store.Link) error {
-		back = l.OutlookSeen.EventID == "" && l.OutlookSeen.Former == e.ID
-		took = !back && l.OutlookSeen.EventID == "" && l.State != store.Gone && (l.Generation == generation || l.ETag == "")
+		took = l.OutlookSeen.EventID == "" && l.State != store.Gone && (l.Generation == generation || l.ETag == "")
 		if took {
 			l.Generation = generation
 			take(l, e)
@@ -195,11 +239,8 @@ func (s *session) reclaim(ctx context.Context, e calendar.Event, guid string, ge
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case took || l.OutlookSeen.EventID == e.ID:
+	if took || l.OutlookSeen.EventID == e.ID {
 		return l, nil
-	case back: // a person has brought it back: it is theirs now (R34)
-		return s.born(ctx, e, began)
 	}
 	return nil, s.deleteSecond(ctx, e, guid)
 }

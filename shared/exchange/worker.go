@@ -86,6 +86,7 @@ type session struct {
 	settings  Settings
 	resources []*store.Resource // those with this mailbox that take part
 	conflicts map[string]int    // 412s in a row, by appointment
+	former    map[string]bool   // events that were removed from links; nil = not read yet
 	journal   []store.Transaction
 	log       *slog.Logger
 }
