@@ -81,7 +81,7 @@ func TestMessageIDs(t *testing.T) {
 	if id("Delete", modified) == first || id("Update", strings.Replace(modified, "05:00", "05:01", 1)) == first {
 		t.Error("another change has the same id")
 	}
-	if id("Update", undated) == id("Update", undated) {
+	if there, back := id("Update", undated), id("Update", undated); there == back {
 		t.Error("a move back would be dropped as a duplicate")
 	}
 }

@@ -1,16 +1,23 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dime-scheduler/connectors/shared/app"
 	"github.com/dime-scheduler/connectors/shared/funchost"
 )
 
@@ -18,7 +25,7 @@ import (
 // with the same trigger.
 func TestRegisteredAsInFunctionJSON(t *testing.T) {
 	order := func(x, y funchost.Function) int { return strings.Compare(x.Name+x.Method, y.Name+y.Method) }
-	registered := functions(funchost.Options{}, slog.New(slog.DiscardHandler), parts{}).Functions()
+	registered := functions(&app.App{}, slog.New(slog.DiscardHandler)).Functions()
 	slices.SortFunc(registered, order)
 	described := readFunctionJSON(t)
 	slices.SortFunc(described, order)
@@ -85,6 +92,61 @@ func TestFunctionsAreGlue(t *testing.T) {
 			if strings.Contains(string(text), `"`+sdk) {
 				t.Errorf("%s imports %s: only the packages of shared speak to the outside", file, sdk)
 			}
+		}
+	}
+}
+
+// With wrong settings the program stays up, says all that is wrong in its log,
+// and in its health report which settings those are.
+func TestWrongSettings(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	l.Close()
+	getenv := func(name string) string {
+		switch name {
+		case "FUNCTIONS_CUSTOMHANDLER_PORT":
+			return port
+		case "PUBLIC_URL":
+			return "http://private.example"
+		}
+		return ""
+	}
+	ctx, signal := context.WithCancel(t.Context())
+	var stdout, stderr strings.Builder // read once run has returned
+	code := make(chan int, 1)
+	go func() { code <- run(ctx, getenv, &stdout, &stderr) }()
+
+	body := ""
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(body, "KEYVAULT_URL") && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		res, err := http.Get("http://127.0.0.1:" + port + "/api/health")
+		if err != nil {
+			continue // it does not listen yet
+		}
+		text, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || res.StatusCode != http.StatusServiceUnavailable {
+			t.Fatalf("health: %d %q, %v", res.StatusCode, text, err)
+		}
+		body = string(text)
+	}
+	if !strings.Contains(body, `"setting PUBLIC_URL"`) || !strings.Contains(body, `"setting KEYVAULT_URL"`) || strings.Contains(body, "private.example") {
+		t.Errorf("health: %s", body)
+	}
+	select {
+	case got := <-code:
+		t.Fatalf("ended with %d: the host gives up after the third time", got)
+	default:
+	}
+	signal()
+	if got := <-code; got != 0 {
+		t.Errorf("exit code %d after a signal", got)
+	}
+	for _, setting := range []string{"PUBLIC_URL", "KEYVAULT_URL", "GRAPH_TENANT_ID"} {
+		if !strings.Contains(stderr.String(), "setting "+setting) {
+			t.Errorf("%s is not in the log: %s", setting, stderr.String())
 		}
 	}
 }
