@@ -189,6 +189,32 @@ func TestPanics(t *testing.T) {
 	}
 }
 
+func TestClosingLineOfARequest(t *testing.T) {
+	log, lines := logged()
+	a := New(Options{Log: log})
+	var status int
+	a.HTTP("page", "GET", "page", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if status != 0 {
+			w.WriteHeader(status)
+		}
+	}))
+	for _, tc := range []struct {
+		answered, logged int
+		outcome, level   string
+	}{
+		{0, 200, "ok", "INFO"},
+		{202, 202, "ok", "INFO"},
+		{404, 404, "refused", "INFO"},
+		{503, 503, "failed", "WARN"},
+	} {
+		status = tc.answered
+		do(a, "GET", "/api/page", "")
+		if line := closingLine(t, lines()); line["status"] != float64(tc.logged) || line["outcome"] != tc.outcome || line["level"] != tc.level {
+			t.Errorf("%d: closing line %v", tc.answered, line)
+		}
+	}
+}
+
 // Half an answer, and an answer that was called off, end the connection.
 func TestAbortedAnswers(t *testing.T) {
 	a := New(Options{})

@@ -137,8 +137,11 @@ func (a *App) serveHTTP(w http.ResponseWriter, r *http.Request, found *route) {
 		switch {
 		case v == nil:
 			level, outcome := slog.LevelInfo, "ok"
-			if rec.status >= 500 {
+			switch {
+			case rec.status >= 500:
 				level, outcome = slog.LevelWarn, "failed"
+			case rec.status >= 400:
+				outcome = "refused"
 			}
 			a.closing(ctx, level, began, outcome, slog.Int("status", rec.status))
 			return
