@@ -49,7 +49,9 @@ func (w *World) addDemo(now time.Time) {
 	}
 	for _, t := range demoTasks {
 		w.Board.AddJob(boardsim.Job{SourceApp: "CRONUS", SourceType: "ORDER", JobNo: t.job, ShortDescription: t.jobText})
-		w.Board.AddTask(boardsim.Task{SourceApp: "CRONUS", SourceType: "ORDER", JobNo: t.job, TaskNo: t.task, ShortDescription: t.text})
+	}
+	for _, t := range Tasks() {
+		w.Board.AddTask(t)
 	}
 	day := now.UTC().Truncate(24 * time.Hour)
 	at := func(hours float64) time.Time { return day.Add(time.Duration(hours * float64(time.Hour))) }
@@ -66,11 +68,11 @@ func (w *World) addDemo(now time.Time) {
 	w.step("demo", "%d resources with mailboxes, %d tasks, %d appointments of today", len(demoResources), len(demoTasks), len(demoAppointments))
 }
 
-// Tasks are the tasks of the demo, as "job task text".
-func Tasks() []string {
-	var names []string
+// Tasks are the tasks of the demo.
+func Tasks() []boardsim.Task {
+	var tasks []boardsim.Task
 	for _, t := range demoTasks {
-		names = append(names, t.job+" "+t.task+" "+t.text)
+		tasks = append(tasks, boardsim.Task{SourceApp: "CRONUS", SourceType: "ORDER", JobNo: t.job, TaskNo: t.task, ShortDescription: t.text})
 	}
-	return names
+	return tasks
 }
