@@ -102,10 +102,10 @@ func (s *session) doubt(ctx context.Context, guid string, asked appointment.Vers
 	case err == nil:
 		return s.news(ctx, a) // moved, or no longer assigned here
 	case goneFromBoard(err):
-		return s.newsOfDelete(ctx, guid)
-	case !errors.Is(err, context.Canceled) && inconclusive(err):
+		return s.deletedOnBoard(ctx, l)
+	case inconclusive(err):
 		if !l.BoardMissing.IsZero() && l.BoardMissing.Before(began) {
-			return s.newsOfDelete(ctx, guid)
+			return s.deletedOnBoard(ctx, l)
 		}
 		return s.put(ctx, l, func(l *store.Link) { l.BoardMissing = began })
 	}

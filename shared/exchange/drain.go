@@ -15,7 +15,10 @@ import (
 // Outlook said, then what is wanted there, in batches (idea 3).
 func (s *session) pass(ctx context.Context, due []*store.Link) error {
 	var sends []string
-	waiting := slots(due)
+	wait, err := s.birthsOpen(ctx, due)
+	if err != nil {
+		return err
+	}
 	for _, l := range due {
 		if short(ctx) {
 			return errLater
@@ -29,10 +32,10 @@ func (s *session) pass(ctx context.Context, due []*store.Link) error {
 			if err := s.toBoard(ctx, l); err != nil {
 				return err
 			}
-		case waiting[l.Wanted.Content[appointment.When]] && l.OutlookSeen.EventID == "":
+		case creates(l) && !wait.IsZero():
 			// It may be the board's word of an event whose own birth on the
 			// board is still open (R25).
-			if err := s.put(ctx, l, func(l *store.Link) { l.DueAt = s.Now().Add(slotWait) }); err != nil {
+			if err := s.put(ctx, l, func(l *store.Link) { l.DueAt = wait }); err != nil {
 				return err
 			}
 		case s.settings.ToOutlookOff && !l.Wanted.Version.IsZero():
@@ -53,17 +56,34 @@ func (s *session) pass(ctx context.Context, due []*store.Link) error {
 	return nil
 }
 
-const slotWait = 5 * time.Second
+// creates reports whether the link is to get an event.
+func creates(l *store.Link) bool {
+	return l.OutlookSeen.EventID == "" && !l.Wanted.Absent && !l.Wanted.Version.IsZero()
+}
 
-// slots are the times of events whose creation on the board is open.
-func slots(links []*store.Link) map[string]bool {
-	out := map[string]bool{}
+// birthsOpen tells until when new links wait: while the board was asked to make
+// an appointment of an event and has not answered, what it announces may be that
+// very event, under a Guid of its own. Zero = they need not wait.
+func (s *session) birthsOpen(ctx context.Context, due []*store.Link) (time.Time, error) {
+	if !slices.ContainsFunc(due, creates) {
+		return time.Time{}, nil
+	}
+	links, _, err := s.Store.DueLinks(ctx, s.mailbox, s.Now().Add(baselineAge), listSize)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var wait time.Time
 	for _, l := range links {
-		if l.BoardSent != nil && l.BoardSent.Op == opUpsert && l.Origin == store.Outlook {
-			out[l.BoardSent.Content[appointment.When]] = true
+		if l.BoardSent == nil || l.BoardSent.Op != opUpsert || boardKnows(l) {
+			continue
+		}
+		for _, at := range []time.Time{s.Now(), l.DueAt} {
+			if at = at.Add(time.Second); wait.Before(at) {
+				wait = at
+			}
 		}
 	}
-	return out
+	return wait, nil
 }
 
 // fullBatch is how many writes one call carries (graph.md B8).

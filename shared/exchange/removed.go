@@ -43,10 +43,31 @@ func (s *session) removed(ctx context.Context, l *store.Link) error {
 			}
 			proceed(l, s.mailbox, s.Now())
 		})
+	case !boardKnows(l):
+		return s.unborn(ctx, l)
 	case s.boardChanged(l):
 		return s.recreate(ctx, l)
 	}
 	return s.unassign(ctx, l)
+}
+
+// unborn: the event went before the board answered whether it made an
+// appointment of it. Taking it back by the event's id is right either way.
+func (s *session) unborn(ctx context.Context, l *store.Link) error {
+	err := s.Board.DeleteExchange(ctx, s.exchangeAppointment(l, nil, true))
+	s.recordBoard(l, "delete", err)
+	if err != nil {
+		return s.boardFailed(ctx, l, err)
+	}
+	return s.put(ctx, l, func(l *store.Link) {
+		lose(l)
+		l.BoardSent = nil
+		if boardKnows(l) {
+			proceed(l, s.mailbox, s.Now())
+			return
+		}
+		settle(l, store.Gone)
+	})
 }
 
 // boardChanged reports whether the board has changed the appointment since both
@@ -118,7 +139,7 @@ func (s *session) unassign(ctx context.Context, l *store.Link) error {
 		return s.leave(ctx, l, nil)
 	case len(s.assignedHere(b)) > 0:
 		// It is still assigned: the call had no effect, or somebody was faster.
-		return s.put(ctx, l, func(l *store.Link) { l.DueAt = s.Now().Add(slotWait) })
+		return s.put(ctx, l, func(l *store.Link) { l.DueAt = s.Now().Add(readGap) })
 	}
 	return s.leave(ctx, l, &b)
 }

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"time"
 
 	"github.com/dime-scheduler/connectors/shared/appointment"
 	"github.com/dime-scheduler/connectors/shared/calendar"
@@ -91,10 +92,15 @@ func (s *session) bear(ctx context.Context, l *store.Link) error {
 // read since: where it shows what it was told, both sides showed it then, and
 // whatever differs from that has been changed later.
 func (s *session) settleSent(ctx context.Context, l *store.Link, a appointment.Appointment) error {
-	if err := s.put(ctx, l, func(l *store.Link) { arrived(l, a) }); err != nil {
+	before := l.Wanted.Version
+	err := s.put(ctx, l, func(l *store.Link) {
+		s.want(l, a, before)
+		arrived(l, a)
+	})
+	if err != nil {
 		return err
 	}
-	l, err := s.Store.Link(ctx, s.mailbox, l.Appointment)
+	l, err = s.Store.Link(ctx, s.mailbox, l.Appointment)
 	if err != nil || l.Inbound == nil {
 		return err
 	}
@@ -285,12 +291,16 @@ func accept(l *store.Link) {
 // deletedOnBoard: the board proves that the appointment is gone. That is a
 // Delete, never something to write (R24).
 func (s *session) deletedOnBoard(ctx context.Context, l *store.Link) error {
+	if err := s.lower(ctx); err != nil {
+		return err
+	}
 	err := s.put(ctx, l, func(l *store.Link) {
 		l.Wanted.Absent, l.Wanted.Deleted = true, true
 		if l.Wanted.Version.IsZero() {
 			l.Wanted.Version.Modified = s.Now()
 		}
-		l.BoardSent = nil
+		l.BoardSent, l.BoardMissing = nil, time.Time{}
+		l.DueAt = s.Now()
 		accept(l)
 		proceed(l, s.mailbox, s.Now())
 	})
