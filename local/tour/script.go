@@ -14,17 +14,17 @@ import (
 // day is the state of the script: the appointments that it speaks of.
 type day struct {
 	w    *world.World
-	a, b string // Guids of what the planner creates
-	born string // id of the event that is born in Outlook
+	date time.Time // midnight UTC of a day that holds nothing of the demo
+	a, b string    // Guids of what the planner creates
+	born string    // id of the event that is born in Outlook
 }
 
 // The people of the demo that take part.
 const (
 	anna, bram, chloe, david                 = "ANNA", "BRAM", "CHLOE", "DAVID"
 	annaMail, bramMail, chloeMail, davidMail = "anna@example.com", "bram@example.com", "chloe@example.com", "david@example.com"
-	tourDays                                 = 3 // the tour plays that many days after the demo's
-	lost                                     = 1000
-	longAgo                                  = 2 * time.Hour
+	daysAhead                                = 3    // the tour's day is that many after the demo's
+	many                                     = 1000 // notifications to lose: more than one edit causes
 )
 
 // script is the day. Every step ends with both sides agreeing.
@@ -51,10 +51,9 @@ func (d *day) script() []step {
 	}
 }
 
-// at is a time on the tour's day, which holds nothing of the demo.
-func at(hours float64) time.Time {
-	day := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, tourDays)
-	return day.Add(time.Duration(hours * float64(time.Hour)))
+// at is a time of the day.
+func (d *day) at(hours float64) time.Time {
+	return d.date.Add(time.Duration(hours * float64(time.Hour)))
 }
 
 // now ends an action that has either failed or is done at this moment.
@@ -69,7 +68,7 @@ func (d *day) takeOver(ctx context.Context, r *Row) (time.Time, error) {
 
 func (d *day) create(context.Context, *Row) (time.Time, error) {
 	a, err := d.w.Board.CreateAppointment(boardsim.Appointment{
-		Subject: "Replace the pump", Body: "Take the small ladder.\nKey at the bakery.", Start: at(9), End: at(11),
+		Subject: "Replace the pump", Body: "Take the small ladder.\nKey at the bakery.", Start: d.at(9), End: d.at(11),
 		SourceApp: "CRONUS", SourceType: "ORDER", JobNo: "J1001", TaskNo: "T20", Resources: []string{anna},
 	})
 	d.a = a.GUID
@@ -78,7 +77,7 @@ func (d *day) create(context.Context, *Row) (time.Time, error) {
 
 func (d *day) drag(context.Context, *Row) (time.Time, error) {
 	for n := range 5 {
-		start := at(10 + float64(n)/2)
+		start := d.at(10 + float64(n)/2)
 		if err := d.move(d.a, start, start.Add(2*time.Hour)); err != nil {
 			return now(err)
 		}
@@ -105,12 +104,12 @@ func (d *day) reassign(context.Context, *Row) (time.Time, error) {
 }
 
 func (d *day) outlookEdit(context.Context, *Row) (time.Time, error) {
-	id, err := d.eventAt(bramMail, at(12))
+	id, err := d.eventAt(bramMail, d.at(12))
 	if err != nil {
 		return now(err)
 	}
 	_, err = d.w.Graph.UpdateEvent(bramMail, id, func(e *graphsim.Event) {
-		e.Subject, e.Start, e.End = "Replace the pump (later)", at(14), at(16)
+		e.Subject, e.Start, e.End = "Replace the pump (later)", d.at(14), d.at(16)
 	})
 	return now(err)
 }
@@ -131,24 +130,24 @@ func (d *day) eventAt(user string, start time.Time) (string, error) {
 
 func (d *day) outlookBorn(context.Context, *Row) (time.Time, error) {
 	e, err := d.w.Graph.CreateEvent(davidMail, graphsim.Event{
-		Subject: "Training", BodyType: "html", Body: "<p>Room 2</p><p>Bring your laptop</p>", Start: at(9), End: at(12), ShowAs: "oof",
+		Subject: "Training", BodyType: "html", Body: "<p>Room 2</p><p>Bring your laptop</p>", Start: d.at(9), End: d.at(12), ShowAs: "oof",
 	})
 	d.born = e.ID
 	return now(err)
 }
 
 func (d *day) outlookBornMoves(context.Context, *Row) (time.Time, error) {
-	_, err := d.w.Graph.MoveEvent(davidMail, d.born, at(13), at(16))
+	_, err := d.w.Graph.MoveEvent(davidMail, d.born, d.at(13), d.at(16))
 	return now(err)
 }
 
 func (d *day) boardMovesBorn(context.Context, *Row) (time.Time, error) {
-	guid, err := d.plannedAt(david, at(13))
+	guid, err := d.plannedAt(david, d.at(13))
 	if err != nil {
 		return now(err)
 	}
 	d.b = guid
-	return now(d.move(guid, at(8), at(10)))
+	return now(d.move(guid, d.at(8), d.at(10)))
 }
 
 // plannedAt finds the one appointment of the resource that starts then.
@@ -166,7 +165,7 @@ func (d *day) plannedAt(resource string, start time.Time) (string, error) {
 }
 
 func (d *day) outlookDelete(context.Context, *Row) (time.Time, error) {
-	return now(d.deleteAt(bramMail, at(14)))
+	return now(d.deleteAt(bramMail, d.at(14)))
 }
 
 func (d *day) deleteAt(user string, start time.Time) error {
@@ -182,7 +181,7 @@ func (d *day) outlookDeleteLast(ctx context.Context, _ *Row) (time.Time, error) 
 	if err != nil || len(a.Resources) != 1 {
 		return now(fmt.Errorf("after Bram's deletion the appointment has %d resources, want Chloé alone: %w", len(a.Resources), err))
 	}
-	return now(d.deleteAt(chloeMail, at(14)))
+	return now(d.deleteAt(chloeMail, d.at(14)))
 }
 
 // gone: nobody is left, so the board must have removed the appointment itself.
@@ -200,7 +199,7 @@ func (d *day) boardDelete(context.Context, *Row) (time.Time, error) {
 func (d *day) killBefore(ctx context.Context, _ *Row) (time.Time, error) {
 	return d.killed(ctx, false, func() error {
 		a, err := d.w.Board.CreateAppointment(boardsim.Appointment{
-			Subject: "Inspection", Start: at(8), End: at(9), Resources: []string{anna, bram, chloe},
+			Subject: "Inspection", Start: d.at(8), End: d.at(9), Resources: []string{anna, bram, chloe},
 		})
 		d.a = a.GUID
 		return err
@@ -212,9 +211,9 @@ func (d *day) killBefore(ctx context.Context, _ *Row) (time.Time, error) {
 func (d *day) killAfter(ctx context.Context, _ *Row) (time.Time, error) {
 	return d.killed(ctx, true, func() error {
 		_, err := d.w.Board.CreateAppointment(boardsim.Appointment{
-			Subject: "Emergency at the bakery", Start: at(15), End: at(16), Resources: []string{anna, david},
+			Subject: "Emergency at the bakery", Start: d.at(15), End: d.at(16), Resources: []string{anna, david},
 		})
-		return errors.Join(err, d.move(d.a, at(10), at(11)), d.w.Board.Reassign(d.a, chloe, david))
+		return errors.Join(err, d.move(d.a, d.at(10), d.at(11)), d.w.Board.Reassign(d.a, chloe, david))
 	})
 }
 
@@ -238,7 +237,7 @@ func (d *day) storm(ctx context.Context, r *Row) (time.Time, error) {
 	d.w.SetStorm(true)
 	defer d.w.SetStorm(false)
 	before := d.w.Pulse().GraphCalls
-	if err := d.move(d.a, at(12), at(13)); err != nil {
+	if err := d.move(d.a, d.at(12), d.at(13)); err != nil {
 		return now(err)
 	}
 	if err := d.w.Await(ctx, func() error {
@@ -260,15 +259,15 @@ func (d *day) lostNotifications(ctx context.Context, r *Row) (time.Time, error) 
 		return now(err)
 	}
 	before := d.w.Graph.NotificationStats().Dropped
-	d.w.DropNotifications(lost)
-	err := d.editUnseen(ctx, at(16))
+	d.w.DropNotifications(many)
+	err := d.editUnseen(ctx, d.at(16))
 	d.w.StopDropping()
 	r.Note = fmt.Sprintf("%d lost", d.w.Graph.NotificationStats().Dropped-before)
 	if err != nil {
 		return now(err)
 	}
 	// The sweep looks at mailboxes that were not read for half an hour.
-	if err := d.w.AgeReads(ctx, longAgo); err != nil {
+	if err := d.w.AgeReads(ctx, 2*time.Hour); err != nil {
 		return now(err)
 	}
 	return now(d.w.Trigger(ctx, "mailboxsweep"))
@@ -279,7 +278,7 @@ func (d *day) expired(ctx context.Context, r *Row) (time.Time, error) {
 		return now(err)
 	}
 	r.Note = fmt.Sprintf("%d expired", d.w.ExpireSubscriptions())
-	if err := d.editUnseen(ctx, at(17)); err != nil {
+	if err := d.editUnseen(ctx, d.at(17)); err != nil {
 		return now(err)
 	}
 	began := time.Now()
@@ -317,7 +316,7 @@ func (d *day) editUnseen(ctx context.Context, to time.Time) error {
 }
 
 func (d *day) emergency() (string, error) {
-	for _, a := range d.w.Board.List(at(0), at(24), anna) {
+	for _, a := range d.w.Board.List(d.at(0), d.at(24), anna) {
 		if a.Subject == "Emergency at the bakery" {
 			return a.GUID, nil
 		}

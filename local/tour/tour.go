@@ -58,7 +58,7 @@ type stage interface {
 // Run drives the world through the day and writes a line for each step as it
 // goes. It goes on after a step that failed, as long as the world lives.
 func Run(ctx context.Context, w *world.World, progress io.Writer) Report {
-	d := &day{w: w}
+	d := &day{w: w, date: time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, daysAhead)}
 	r := Report{Startup: w.Startup, Size: w.HandlerSize(), Mailboxes: len(w.Graph.Users())}
 	for _, s := range d.script() {
 		row := run(ctx, w, s)
