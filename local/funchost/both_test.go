@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -26,6 +25,7 @@ type world struct {
 // underBoth runs a scenario under the double and, where func is on PATH, under the real host. What holds for one
 // must hold for the other.
 func underBoth(t *testing.T, hostFile string, functions []string, settings []string, scenario func(t *testing.T, w *world)) {
+	t.Parallel()
 	prepare := func(t *testing.T) (*world, Options) {
 		w := &world{testApp: newApp(t, hostFile, functions...), broker: newBroker(t)}
 		return w, w.options(append([]string{"Bus", w.broker.ConnectionString()}, settings...)...)
@@ -197,7 +197,7 @@ func TestBothStopAtTheThirdCrash(t *testing.T) {
 		for range 3 {
 			send(t, w.broker, "binary", servicebus.Message{Body: []byte("do:exit 3")})
 		}
-		if err := w.host.Wait(); err == nil {
+		if err := waitFor(t, w.host); err == nil {
 			t.Error("the host must end by itself, and say why")
 		}
 		if n := len(w.records(starts)); n != 3 {
@@ -216,14 +216,14 @@ func TestBothAbandonWhatSucceedsWhileTheyStop(t *testing.T) {
 		w.await(1, calls("/sbsessions"))
 		stopped := make(chan error)
 		go func() { stopped <- w.host.Stop() }()
-		eventually(t, "a closed port", func() bool {
-			c, err := dialURL(w.host.URL())
-			if err == nil {
-				c.Close()
+		eventually(t, "listeners that stop", func() bool {
+			if d, ok := w.host.(*Double); ok {
+				return d.listening.Err() != nil
 			}
-			return err != nil
+			const stopping = "Stopping the listener 'ServiceBusTrigger.TriggerListener' for function "
+			return strings.Contains(w.logs.String(), stopping+"'sbbinary'") && strings.Contains(w.logs.String(), stopping+"'sbsessions'")
 		})
-		time.AfterFunc(time.Second, func() { write(t, free, "") }) // the real host shows no other sign that it has begun to stop
+		write(t, free, "")
 		if err := <-stopped; err != nil {
 			t.Error(err)
 		}
@@ -270,8 +270,8 @@ func TestBothLeaveNoProcessBehind(t *testing.T) {
 		if err := w.host.Stop(); err != nil {
 			t.Error(err)
 		}
-		eventually(t, "the handler's end", func() bool { return syscall.Kill(pid, 0) != nil })
-		if err := w.host.Wait(); err != nil {
+		eventually(t, "the handler's end", func() bool { return !alive(pid) })
+		if err := waitFor(t, w.host); err != nil {
 			t.Errorf("Wait after Stop: %v", err)
 		}
 	})

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -85,7 +84,7 @@ func StartFunc(ctx context.Context, o FuncOptions) (*Func, error) {
 	f.cmd.Dir = app
 	f.cmd.Env = environmentWithout(o.Settings)
 	f.cmd.Stdout, f.cmd.Stderr = o.Log, o.Log
-	f.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	ownGroup(f.cmd)
 	f.cmd.WaitDelay = 2 * time.Second
 	if err := f.cmd.Start(); err != nil {
 		return nil, errors.Join(err, os.Remove(f.settings))
@@ -128,17 +127,17 @@ func (f *Func) watch() {
 	default:
 		err = fmt.Errorf("func ended by itself: %w", errors.Join(err, errors.New("see its log")))
 	}
-	_ = syscall.Kill(-f.cmd.Process.Pid, syscall.SIGKILL) // its group
+	killGroup(f.cmd.Process.Pid)
 	f.err = errors.Join(err, os.Remove(f.settings))
 	close(f.ended)
 }
 
-// awaitRunning asks the host's status until it runs and a handler is there.
+// awaitRunning asks the host's status until it runs. The handler may still be starting: calls wait for it.
 func (f *Func) awaitRunning(ctx context.Context) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if f.running(ctx) && f.HandlerPID() != 0 {
+		if f.running(ctx) {
 			return nil
 		}
 		select {
@@ -173,7 +172,7 @@ func (f *Func) Trigger(ctx context.Context, function string) error {
 	return triggerByAdmin(ctx, f.client, f.url, "", function)
 }
 
-// HandlerPID is the process id of the handler that runs now, or 0.
+// HandlerPID is the process id of the handler that runs now, or 0. It needs /proc, that is, Linux.
 func (f *Func) HandlerPID() int {
 	for _, p := range descendants(f.cmd.Process.Pid) {
 		if target, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid)); err == nil && filepath.Base(target) == f.binary {
@@ -189,7 +188,7 @@ func (f *Func) KillHandler() error {
 	if pid == 0 {
 		return errors.New("no handler runs")
 	}
-	return syscall.Kill(pid, syscall.SIGKILL)
+	return killPID(pid)
 }
 
 // Wait returns when func has ended: nil after Stop, else why it ended by itself.
@@ -206,7 +205,7 @@ func (f *Func) Stop() error {
 	f.stopping.Do(func() {
 		close(f.asked)
 		below := descendants(f.cmd.Process.Pid)
-		_ = f.cmd.Process.Signal(syscall.SIGINT)
+		_ = interrupt(f.cmd.Process)
 		select {
 		case <-f.ended:
 		case <-time.After(funcStopWithin):

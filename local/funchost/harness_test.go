@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -222,6 +223,26 @@ func ended(t *testing.T, d *Double, function string, n int) Invocation {
 		return false
 	})
 	return found
+}
+
+// waitFor is Wait with an end.
+func waitFor(t *testing.T, h Host) error {
+	t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- h.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(patience):
+		t.Fatal("the host does not end")
+		return nil
+	}
+}
+
+// alive says whether a process runs.
+func alive(pid int) bool {
+	p, err := os.FindProcess(pid)
+	return pid != 0 && err == nil && p.Signal(syscall.Signal(0)) == nil
 }
 
 // answer is a response with its body read.

@@ -17,6 +17,7 @@ const (
 	hostVersion  = "4.1045.200.25556" // of the host that the captures were recorded from
 	timeoutGrace = 2 * time.Second    // between functionTimeout's cancellation and the kill
 	maxAnswer    = 64 << 20
+	reapWithin   = 500 * time.Millisecond // between a connection that breaks and the news of the handler's end
 )
 
 var (
@@ -123,11 +124,13 @@ func (d *Double) post(ctx context.Context, v Invocation, body []byte, sent *atom
 	}
 	response, err := d.client.Do(request)
 	if err != nil {
+		p.awaitEnd(ctx)
 		return err
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
+		p.awaitEnd(ctx)
 		return err
 	}
 	hang, err := judge(response, answer)

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -37,7 +36,7 @@ const (
 func startProcess(cmd *exec.Cmd, base string, log *slog.Logger) (*process, error) {
 	p := &process{cmd: cmd, base: base, ready: make(chan struct{}), ended: make(chan struct{})}
 	log = log.With("category", "Host.Function.Console")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	ownGroup(cmd)
 	cmd.Stdout = &lineWriter{line: func(text string) { log.Info(text) }}
 	cmd.Stderr = &lineWriter{line: func(text string) {
 		p.keep(text)
@@ -54,20 +53,12 @@ func startProcess(cmd *exec.Cmd, base string, log *slog.Logger) (*process, error
 	p.pid = cmd.Process.Pid
 	go func() {
 		_ = cmd.Wait()
-		p.exit = exitCode(cmd)
+		p.exit = exitCode(cmd.ProcessState)
 		cmd.Stdout.(*lineWriter).flush()
 		cmd.Stderr.(*lineWriter).flush()
 		close(p.ended)
 	}()
 	return p, nil
-}
-
-// exitCode is the process's own, or 128 + the signal that ended it.
-func exitCode(cmd *exec.Cmd) int {
-	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return 128 + int(status.Signal())
-	}
-	return cmd.ProcessState.ExitCode()
 }
 
 // probe asks for / until anything answers, the process ends, or ctx does.
@@ -100,8 +91,18 @@ func (p *process) kill() { _ = p.cmd.Process.Kill() }
 
 // killGroup ends the handler with all that it started.
 func (p *process) killGroup() {
-	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+	killGroup(p.pid)
 	p.kill()
+}
+
+// awaitEnd gives a process whose connection broke a moment to be seen as ended. Else the message that fails now is
+// delivered again to the same dying process, and its deliveries are spent before the next one runs.
+func (p *process) awaitEnd(ctx context.Context) {
+	select {
+	case <-p.ended:
+	case <-time.After(reapWithin):
+	case <-ctx.Done():
+	}
 }
 
 func (p *process) keep(line string) {

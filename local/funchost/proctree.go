@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // proc is a process as /proc shows it. Its start time tells it from a later one with the same id.
@@ -53,7 +52,15 @@ func descendants(root int) []proc {
 func killAll(all []proc) {
 	for _, p := range all {
 		if now, ok := readProc(p.pid); ok && now.start == p.start {
-			_ = syscall.Kill(p.pid, syscall.SIGKILL)
+			_ = killPID(p.pid)
 		}
 	}
+}
+
+func killPID(pid int) error {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	return p.Kill()
 }

@@ -230,6 +230,7 @@ func TestLocksAreRenewed(t *testing.T) {
 }
 
 func TestReceivingSurvivesCutConnections(t *testing.T) {
+	t.Parallel()
 	b := newBroker(t)
 	a := newApp(t, busHost, "sbbinary", "sbsessions")
 	d := a.start(a.options("Bus", b.ConnectionString()))
