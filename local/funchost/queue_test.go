@@ -13,8 +13,14 @@ import (
 
 func newBroker(t *testing.T) *servicebus.Broker {
 	t.Helper()
+	return newBrokerWithLock(t, time.Minute)
+}
+
+func newBrokerWithLock(t *testing.T, lock time.Duration) *servicebus.Broker {
+	t.Helper()
 	b := servicebus.New(servicebus.Options{Queues: []servicebus.Queue{
-		{Name: "binary", MaxDeliveryCount: 5}, {Name: "plain"}, {Name: "batch"}, {Name: "sessions", RequiresSession: true},
+		{Name: "binary", MaxDeliveryCount: 5, LockDuration: lock}, {Name: "plain"}, {Name: "batch"},
+		{Name: "sessions", RequiresSession: true, LockDuration: lock},
 	}})
 	if err := b.Listen("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
@@ -206,13 +212,7 @@ func TestDroppedCompletionIsDeliveredAgainWhenItsLockExpires(t *testing.T) {
 }
 
 func TestLocksAreRenewed(t *testing.T) {
-	b := servicebus.New(servicebus.Options{Queues: []servicebus.Queue{
-		{Name: "binary", LockDuration: 300 * time.Millisecond}, {Name: "sessions", RequiresSession: true, LockDuration: 300 * time.Millisecond},
-	}})
-	if err := b.Listen("127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
+	b := newBrokerWithLock(t, 300*time.Millisecond)
 	work := []byte("do:sleep 1500ms")
 	send(t, b, "binary", servicebus.Message{MessageID: "m", Body: work})
 	send(t, b, "sessions", servicebus.Message{MessageID: "s", SessionID: "a", Body: work})
@@ -231,7 +231,8 @@ func TestLocksAreRenewed(t *testing.T) {
 
 func TestReceivingSurvivesCutConnections(t *testing.T) {
 	t.Parallel()
-	b := newBroker(t)
+	// A message that goes out on a connection that is being cut stays locked, as with the service.
+	b := newBrokerWithLock(t, 2*time.Second)
 	a := newApp(t, busHost, "sbbinary", "sbsessions")
 	d := a.start(a.options("Bus", b.ConnectionString()))
 	for round := 1; round <= 3; round++ {
