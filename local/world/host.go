@@ -2,7 +2,6 @@ package world
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,7 +20,7 @@ import (
 // crashWindow is how close crashes of the handler must be to count together
 // under the double, which stops at the third: near enough for an app that does
 // not start, and not so far that a person could not kill it again and again.
-const crashWindow = 2 * time.Second
+const crashWindow = 500 * time.Millisecond
 
 // startHost starts the host with the packed app and waits for its answer.
 func (w *World) startHost(ctx context.Context) error {
@@ -66,9 +65,9 @@ func (w *World) awaitHealth(ctx context.Context) error {
 	defer client.CloseIdleConnections()
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
-	last := errors.New("no answer")
 	for {
-		if last = health(ctx, client, w.HealthURL()); last == nil {
+		last := health(ctx, client, w.HealthURL())
+		if last == nil {
 			return nil
 		}
 		select {
