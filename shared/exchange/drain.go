@@ -116,6 +116,13 @@ func (s *session) drain(ctx context.Context, appointments []string) error {
 		if errs[i] != nil {
 			return errs[i]
 		}
+		if l.State == store.Released {
+			err := s.Store.PutDelta(ctx, store.Delta{Mailbox: s.mailbox, Event: l.OutlookSeen.EventID, Kind: "attendees",
+				Text: "the appointment is gone from the board, but its event has attendees and was left alone", At: now})
+			if err != nil {
+				return err
+			}
+		}
 		if l.Sent != nil && l.Sent.At.Equal(now) {
 			open = append(open, l)
 			writes = append(writes, write(l, s.mailbox))

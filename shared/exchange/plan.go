@@ -126,4 +126,13 @@ func landed(l *store.Link, sent store.Sent, e calendar.Event) {
 	l.BoardSeen.Content = l.BoardSeen.Content.With(sent.Content)
 	l.BoardSeen.Version = sent.Version
 	l.State = store.Agreed
+	if at, shown := sent.Content[appointment.When], e.Content[appointment.When]; shown != "" && !sameByDesign(appointment.When, at, shown) && sent.Content[appointment.TimeZone] != utc {
+		// Exchange reads our wall time in that zone as another instant, as its
+		// rules of the zone differ from ours: write it again, in UTC.
+		l.OutlookSeen.Content[appointment.TimeZone] = utc
+		l.BoardSeen.Content[appointment.When] = shown
+	}
 }
+
+// utc is the zone in which a time can not be misread.
+const utc = "UTC"

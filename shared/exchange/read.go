@@ -212,8 +212,8 @@ func (s *session) bornHere(e calendar.Event) bool {
 // unaligned lists an event that can not become an appointment, with no content
 // of it (R19). What the filter keeps back is not listed at all.
 func (s *session) unaligned(ctx context.Context, e calendar.Event, began time.Time) error {
-	if s.settings.ToBoardOff || !passes(e) {
-		return nil
+	if s.settings.ToBoardOff || !passes(e) || e.Type == calendar.Occurrence {
+		return nil // a series is listed once, by its master
 	}
 	d := store.Delta{Mailbox: s.mailbox, Event: e.ID, At: began, Kind: "series", Text: "part of a series"}
 	var ok bool

@@ -17,6 +17,7 @@ type Redrive struct {
 	Store interface {
 		store.Targets
 		store.Journal
+		store.Values
 	}
 	Bus Bus
 	// DeadLetters empties the queues' dead letters; nil = there is nothing to empty.
@@ -34,10 +35,27 @@ func (r *Redrive) Run(ctx context.Context) error {
 	if r.DeadLetters != nil {
 		failed = append(failed, r.DeadLetters(ctx))
 	}
-	if _, err := r.Store.Prune(ctx, r.Now().Add(-tombstoneAge)); err != nil {
-		failed = append(failed, err)
-	}
+	failed = append(failed, r.prune(ctx))
 	return errors.Join(failed...)
+}
+
+// prune ages out old rows, once a day: it reads whole tables. A part of them is
+// enough for a run; the next goes on.
+func (r *Redrive) prune(ctx context.Context) error {
+	const name = "pruned"
+	now := r.Now().UTC()
+	day, etag, err := r.Store.Value(ctx, name)
+	if err != nil && !errors.Is(err, store.ErrNotFound) || day == now.Format(time.DateOnly) {
+		return err
+	}
+	n, err := r.Store.Prune(ctx, now.Add(-tombstoneAge))
+	if err != nil || n > 0 {
+		return err
+	}
+	if _, err = r.Store.SwapValue(ctx, name, now.Format(time.DateOnly), etag); errors.Is(err, store.ErrConflict) {
+		return nil // another run has noted it
+	}
+	return err
 }
 
 func (r *Redrive) nudge(ctx context.Context) error {
@@ -48,6 +66,9 @@ func (r *Redrive) nudge(ctx context.Context) error {
 	}
 	var nudges []bus.Nudge
 	for _, t := range due {
+		if !t.Participates {
+			continue
+		}
 		n := bus.Nudge{Kind: bus.Push, Target: t.ID, Reason: "redrive", At: now}
 		switch {
 		case !t.SuspendedSince.IsZero():

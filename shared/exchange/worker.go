@@ -117,14 +117,19 @@ func (w *Worker) open(ctx context.Context, n bus.Nudge) (*session, error) {
 	if s.settings, err = w.settings.get(ctx, w.Store, now); err != nil {
 		return nil, err
 	}
-	all, err := w.Store.Resources(ctx)
+	all, err := w.Store.ResourcesOf(ctx, n.Target)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range all {
-		if r.Mailbox == n.Target && r.Exchange {
+		if r.Exchange {
 			s.resources = append(s.resources, r)
 		}
+	}
+	if len(s.resources) == 0 {
+		// Who is assigned can not be told: nothing may be concluded from it.
+		log.WarnContext(ctx, "a mailbox that takes part has no resource: left alone until the next resource synchronisation")
+		return nil, nil
 	}
 	return s, nil
 }

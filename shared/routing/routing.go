@@ -93,7 +93,7 @@ func (r *Router) route(ctx context.Context, c appointment.Change) error {
 	}
 	switch order, known := c.Version.Compare(head.Version), head.ETag != ""; {
 	case known && order == 0:
-		targets, err := r.targets(ctx, c)
+		targets, err := r.targets(ctx, head, c)
 		if err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (r *Router) route(ctx context.Context, c appointment.Change) error {
 		r.Log.DebugContext(ctx, "older than what is known: dropped", "appointment", guid, "version", c.Version.String())
 		return nil
 	}
-	targets, err := r.targets(ctx, c)
+	targets, err := r.targets(ctx, head, c)
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,10 @@ func later(a, b time.Time) time.Time {
 
 // targets finds the mailboxes of the change's resources. Whoever takes no part
 // is skipped, and that is recorded.
-func (r *Router) targets(ctx context.Context, c appointment.Change) ([]string, error) {
+//
+// A resource that was switched off after the appointment had reached its mailbox
+// keeps it: switching off deletes nothing.
+func (r *Router) targets(ctx context.Context, head *store.Head, c appointment.Change) ([]string, error) {
 	if c.Operation == appointment.Delete && !speaksForOne(c) {
 		return nil, nil
 	}
@@ -208,6 +211,8 @@ func (r *Router) targets(ctx context.Context, c appointment.Change) ([]string, e
 			r.skip(ctx, c, "DSEX010", "resource "+who.No+" is not known: it takes part after the next resource synchronisation, if it is enabled for Exchange")
 		case err != nil:
 			return nil, err
+		case row.Mailbox != "" && !row.Exchange && head.Targets[MailboxTarget(row.Mailbox)]:
+			out = append(out, MailboxTarget(row.Mailbox))
 		case !row.Exchange || row.Mailbox == "":
 			r.skip(ctx, c, "DSEX011", "resource "+who.No+" takes no part: "+row.Problem)
 		default:

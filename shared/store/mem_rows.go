@@ -120,6 +120,14 @@ func (m *Mem) Resource(ctx context.Context, no string) (*Resource, error) {
 }
 
 func (m *Mem) Resources(ctx context.Context) ([]*Resource, error) {
+	return m.resourcesWhere(ctx, func(*Resource) bool { return true })
+}
+
+func (m *Mem) ResourcesOf(ctx context.Context, mailbox string) ([]*Resource, error) {
+	return m.resourcesWhere(ctx, func(r *Resource) bool { return r.Mailbox == mailbox })
+}
+
+func (m *Mem) resourcesWhere(ctx context.Context, fits func(*Resource) bool) ([]*Resource, error) {
 	if err := alive(ctx, "store: resources"); err != nil {
 		return nil, err
 	}
@@ -127,7 +135,9 @@ func (m *Mem) Resources(ctx context.Context) ([]*Resource, error) {
 	defer m.mu.Unlock()
 	var out []*Resource
 	for _, r := range m.resources {
-		out = append(out, clone(r))
+		if fits(r) {
+			out = append(out, clone(r))
+		}
 	}
 	slices.SortFunc(out, func(a, b *Resource) int { return cmp.Compare(a.No, b.No) })
 	return out, nil

@@ -174,6 +174,8 @@ type Directory interface {
 	Resource(ctx context.Context, no string) (*Resource, error)
 	// Resources returns all resources, ordered by number.
 	Resources(ctx context.Context) ([]*Resource, error)
+	// ResourcesOf returns the resources whose Mailbox it is, ordered by number.
+	ResourcesOf(ctx context.Context, mailbox string) ([]*Resource, error)
 	// PutResource stores r, whatever was there.
 	PutResource(ctx context.Context, r *Resource) error
 }

@@ -156,7 +156,15 @@ func (t *Tables) Resource(ctx context.Context, no string) (*Resource, error) {
 }
 
 func (t *Tables) Resources(ctx context.Context) ([]*Resource, error) {
-	resources, rows, err := listRows[Resource](ctx, t, "store: resources", t.resources, partition(resourcePartition), "", 0)
+	return t.resourcesWhere(ctx, partition(resourcePartition))
+}
+
+func (t *Tables) ResourcesOf(ctx context.Context, mailbox string) ([]*Resource, error) {
+	return t.resourcesWhere(ctx, partition(resourcePartition)+" and Mailbox eq "+quote(mailbox))
+}
+
+func (t *Tables) resourcesWhere(ctx context.Context, filter string) ([]*Resource, error) {
+	resources, rows, err := listRows[Resource](ctx, t, "store: resources", t.resources, filter, "", 0)
 	for i, r := range rows {
 		resources[i].ETag = r.etag
 	}

@@ -150,6 +150,10 @@ func (f *Flaky) Resource(ctx context.Context, no string) (*store.Resource, error
 	return flaky1(f, "Resource", func() (*store.Resource, error) { return f.Store.Resource(ctx, no) })
 }
 
+func (f *Flaky) ResourcesOf(ctx context.Context, mailbox string) ([]*store.Resource, error) {
+	return flaky1(f, "ResourcesOf", func() ([]*store.Resource, error) { return f.Store.ResourcesOf(ctx, mailbox) })
+}
+
 func (f *Flaky) Resources(ctx context.Context) ([]*store.Resource, error) {
 	return flaky1(f, "Resources", func() ([]*store.Resource, error) { return f.Store.Resources(ctx) })
 }

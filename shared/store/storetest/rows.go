@@ -312,6 +312,13 @@ func testResources(t *testing.T, s store.Store) {
 	if diff := cmp.Diff(want, all); diff != "" {
 		t.Errorf("resources (-want +got):\n%s", diff)
 	}
+	of, err := s.ResourcesOf(ctx, mailbox)
+	if err != nil || len(of) != 1 || of[0].No != "R/1" || of[0].ETag == "" {
+		t.Errorf("resources of the mailbox: %+v, %v, want R/1 alone", of, err)
+	}
+	if of, err = s.ResourcesOf(ctx, "o'hara"); err != nil || len(of) != 0 {
+		t.Errorf("resources of nobody's mailbox: %+v, %v", of, err)
+	}
 }
 
 func testValues(t *testing.T, s store.Store) {
