@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,6 +34,9 @@ type pkg struct {
 // packages reads every package of the repository. It asks for imports only, so
 // nothing is compiled.
 var packages = sync.OnceValues(func() (map[string]pkg, error) {
+	if err := lookAround(); err != nil {
+		return nil, err
+	}
 	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Name,Dir,Imports,TestImports,XTestImports", "./...")
 	cmd.Dir = root
 	cmd.Stderr = os.Stderr
@@ -57,6 +61,17 @@ var packages = sync.OnceValues(func() (map[string]pkg, error) {
 	}
 	return all, nil
 })
+
+// lookAround reads the folders, so that go test does not take a result from its
+// cache when there is a new file: it does not see what other programs read.
+func lookAround() error {
+	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && slices.Contains([]string{".git", "node_modules", "dist", ".local"}, entry.Name()) {
+			return fs.SkipDir
+		}
+		return err
+	})
+}
 
 func readPackages(t *testing.T) map[string]pkg {
 	t.Helper()
