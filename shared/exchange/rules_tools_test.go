@@ -3,6 +3,7 @@ package exchange_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -245,4 +246,19 @@ func world1(t *testing.T, o options) (*world, boardsim.Appointment) {
 	w.settle()
 	w.shows("R1", planned("Repair", 1))
 	return w, a
+}
+
+// set stores the connector's settings, and waits until they are seen.
+func (w *world) set(s exchange.Settings) {
+	w.t.Helper()
+	ctx := context.Background()
+	text, err := json.Marshal(s)
+	w.must(err)
+	_, etag, err := w.mem.Value(ctx, "exchange")
+	if !errors.Is(err, store.ErrNotFound) {
+		w.must(err)
+	}
+	_, err = w.mem.SwapValue(ctx, "exchange", string(text), etag)
+	w.must(err)
+	w.advance(time.Minute)
 }
