@@ -34,9 +34,23 @@ type Nudge struct {
 	At time.Time `json:"at"`
 	// Missing: the cause is a lost or absent subscription; the worker creates it anew.
 	Missing bool `json:"missing,omitempty"`
+	// States are the events that have changed and what they changed to, if the
+	// cause named all of them: a worker that has seen these very states has
+	// nothing to read. Empty: anything may have changed.
+	States []EventState `json:"states,omitempty"`
 	// Traceparent is the W3C trace context of the cause; may be empty.
 	Traceparent string `json:"-"`
 }
+
+// EventState names one state of one event of the mailbox.
+type EventState struct {
+	Event string `json:"event"` // immutable id
+	ETag  string `json:"etag"`
+}
+
+// MaxStates is how many states a nudge carries at most; a cause that names more
+// names none.
+const MaxStates = 20
 
 // DecodeNudge reads a nudge's body; a Poison fault says what is wrong with it.
 func DecodeNudge(body []byte) (Nudge, error) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -23,6 +22,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/dimescheduler"
 	"github.com/dime-scheduler/connectors/shared/exchange"
 	"github.com/dime-scheduler/connectors/shared/graph"
+	"github.com/dime-scheduler/connectors/shared/graphhook"
 	"github.com/dime-scheduler/connectors/shared/routing"
 	"github.com/dime-scheduler/connectors/shared/secret"
 	"github.com/dime-scheduler/connectors/shared/store"
@@ -239,45 +239,45 @@ func (c token) GetToken(context.Context, policy.TokenRequestOptions) (azcore.Acc
 type callback struct{ w *world }
 
 func (c callback) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer := func(status int, body string) (*http.Response, error) {
-		return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"text/plain"}},
-			Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	hook := graphhook.Hook{
+		Reason: "graphwebhook", Bus: arrivals(c), Log: slog.New(slog.DiscardHandler),
+		Verifier: func(context.Context) (graphhook.Verifier, error) { return keys, nil },
+		Wake: func(event string) bus.Nudge {
+			switch event {
+			case "subscriptionRemoved":
+				return bus.Nudge{Kind: bus.Subscribe, Missing: true}
+			case "reauthorizationRequired":
+				return bus.Nudge{Kind: bus.Subscribe}
+			}
+			return bus.Nudge{Kind: bus.Read}
+		},
 	}
-	if t := r.URL.Query().Get("validationToken"); t != "" {
-		return answer(http.StatusOK, t)
-	}
-	var post struct {
-		Value []struct {
-			ClientState    string `json:"clientState"`
-			LifecycleEvent string `json:"lifecycleEvent"`
-		} `json:"value"`
-	}
-	if err := json.NewDecoder(r.Body).Decode(&post); err != nil {
-		return answer(http.StatusBadRequest, "")
-	}
-	kinds := map[string]bus.Nudge{}
-	for _, item := range post.Value {
-		mailbox, ok := keys.Verify(item.ClientState)
-		if !ok {
-			continue
+	rec := httptest.NewRecorder()
+	hook.ServeHTTP(rec, r)
+	return rec.Result(), nil
+}
+
+// arrivals keeps the webhook's nudges until idle, one per mailbox.
+type arrivals struct{ w *world }
+
+func (a arrivals) Nudge(_ context.Context, nudges ...bus.Nudge) error {
+	a.w.mu.Lock()
+	defer a.w.mu.Unlock()
+	for _, n := range nudges {
+		n.At = a.w.now
+		if before, ok := a.w.arrived.nudges[n.Target]; ok {
+			if before.Kind == bus.Subscribe {
+				n.Kind, n.Missing = before.Kind, before.Missing
+			}
+			if len(before.States) == 0 || len(n.States) == 0 {
+				n.States = nil
+			} else {
+				n.States = append(before.States, n.States...)
+			}
 		}
-		n := bus.Nudge{Kind: bus.Read, Target: mailbox, Reason: "graphwebhook", At: c.w.clock()}
-		switch item.LifecycleEvent {
-		case "subscriptionRemoved":
-			n.Kind, n.Missing = bus.Subscribe, true
-		case "reauthorizationRequired":
-			n.Kind = bus.Subscribe
-		}
-		kinds[mailbox] = n
+		a.w.arrived.nudges[n.Target] = n
 	}
-	c.w.mu.Lock()
-	defer c.w.mu.Unlock()
-	for id, n := range kinds {
-		if c.w.arrived.nudges[id].Kind != bus.Subscribe {
-			c.w.arrived.nudges[id] = n
-		}
-	}
-	return answer(http.StatusAccepted, "")
+	return nil
 }
 
 // fakeBus is the process's way to the broker.

@@ -157,7 +157,11 @@ func (s *session) work(ctx context.Context, n bus.Nudge) error {
 			return err
 		}
 	}
-	switch read, later := s.wantsRead(n, resuming); {
+	read, later, err := s.wantsRead(ctx, n, resuming)
+	if err != nil {
+		return err
+	}
+	switch {
 	case read:
 		if err := s.read(ctx, resuming); err != nil {
 			return err
@@ -175,25 +179,43 @@ func (s *session) work(ctx context.Context, n bus.Nudge) error {
 	return s.rest(ctx, s.pass)
 }
 
-// wantsRead decides whether a wake-up costs a read (R4).
-func (s *session) wantsRead(n bus.Nudge, resuming bool) (read bool, later time.Time) {
+// wantsRead decides whether a wake-up costs a read: the echo of a write of ours,
+// or of what was read already, costs none; else R4 decides.
+func (s *session) wantsRead(ctx context.Context, n bus.Nudge, resuming bool) (read bool, later time.Time, err error) {
 	now := s.Now()
 	if resuming || n.Kind == bus.Subscribe || s.bookedRead(now) || s.row.LastRead.IsZero() {
-		return true, time.Time{}
+		return true, time.Time{}, nil
 	}
 	if n.Kind != bus.Read {
-		return false, time.Time{}
+		return false, time.Time{}, nil
 	}
-	switch gap := n.At.Sub(s.row.LastRead); {
-	case gap < -readGap:
-		return false, time.Time{} // satisfied
-	case gap < readGap:
-		if s.row.BookedRead.After(now) {
-			return false, time.Time{} // somebody has booked it
+	gap := n.At.Sub(s.row.LastRead)
+	if gap < -readGap || gap < readGap && s.row.BookedRead.After(now) {
+		return false, time.Time{}, nil // satisfied, or somebody has booked it
+	}
+	if known, err := s.haveSeen(ctx, n.States); known || err != nil {
+		return false, time.Time{}, err
+	}
+	if gap < readGap {
+		return false, s.row.LastRead.Add(readGap), nil
+	}
+	return true, time.Time{}, nil
+}
+
+// haveSeen reports whether the links hold these very states of these events.
+func (s *session) haveSeen(ctx context.Context, states []bus.EventState) (bool, error) {
+	for _, state := range states {
+		l, err := s.Store.LinkByEvent(ctx, s.mailbox, state.Event)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return false, nil
+		case err != nil:
+			return false, err
+		case l.OutlookSeen.ETag != state.ETag || l.Inbound != nil && l.Inbound.Removed:
+			return false, nil
 		}
-		return false, s.row.LastRead.Add(readGap)
 	}
-	return true, time.Time{}
+	return len(states) > 0, nil
 }
 
 // rest runs the passes (if any) until no link is due, then puts the target to

@@ -7,8 +7,9 @@
 // of the others with it; whether an item was believed shows in no answer. It
 // logs counts only: no clientState, token or id.
 //
-// It reads nothing of what has changed: a notification is a wake-up, the delta
-// query is the truth (design, idea 4).
+// A notification is a wake-up, the delta query is the truth (design, idea 4). Of
+// what has changed a nudge takes along only which events, and their etags, so
+// that a worker can tell the echo of its own write without a read.
 package graphhook
 
 import (
@@ -111,6 +112,10 @@ func (h Hook) wake(ctx context.Context, items []json.RawMessage) error {
 		var item struct {
 			ClientState    string `json:"clientState"`
 			LifecycleEvent string `json:"lifecycleEvent"`
+			ResourceData   struct {
+				ID   string `json:"id"`
+				ETag string `json:"@odata.etag"`
+			} `json:"resourceData"`
 		}
 		if json.Unmarshal(raw, &item) != nil {
 			unreadable++
@@ -122,6 +127,9 @@ func (h Hook) wake(ctx context.Context, items []json.RawMessage) error {
 			continue
 		}
 		n := h.Wake(item.LifecycleEvent)
+		if d := item.ResourceData; item.LifecycleEvent == "" && d.ID != "" && d.ETag != "" {
+			n.States = []bus.EventState{{Event: d.ID, ETag: d.ETag}}
+		}
 		i, known := index[mailbox]
 		if !known {
 			n.Target, n.Reason, n.At = mailbox, h.Reason, time.Now().UTC()
@@ -134,6 +142,7 @@ func (h Hook) wake(ctx context.Context, items []json.RawMessage) error {
 			nudges[i].Kind = bus.Subscribe
 		}
 		nudges[i].Missing = nudges[i].Missing || n.Missing
+		nudges[i].States = both(nudges[i].States, n.States)
 	}
 	level := slog.LevelDebug
 	if unreadable+unverified > 0 {
@@ -144,4 +153,13 @@ func (h Hook) wake(ctx context.Context, items []json.RawMessage) error {
 		return nil
 	}
 	return h.Bus.Nudge(ctx, nudges...)
+}
+
+// both are the states of two items of one mailbox: those of both, or none if
+// one of them could be about anything.
+func both(a, b []bus.EventState) []bus.EventState {
+	if len(a) == 0 || len(b) == 0 || len(a)+len(b) > bus.MaxStates {
+		return nil
+	}
+	return append(a, b...)
 }
