@@ -42,6 +42,8 @@ const (
 	// readGap is how near to the last read a wake-up may be before it could be
 	// about something that this read did not see (R4).
 	readGap = 5 * time.Second
+	// readPause lies between two reads that are both known to be needed.
+	readPause = time.Second
 	// baselineAge is after how long both sides are compared as a whole.
 	baselineAge = 24 * time.Hour
 	// maxConflicts is how many 412 in a row are taken as they come (R11).
@@ -166,6 +168,9 @@ func (s *session) work(ctx context.Context, n bus.Nudge) error {
 		if err := s.read(ctx, resuming); err != nil {
 			return err
 		}
+		if err := s.readAgain(ctx, n.States); err != nil {
+			return err
+		}
 	case !later.IsZero():
 		if err := s.book(ctx, later, true); err != nil {
 			return err
@@ -179,8 +184,9 @@ func (s *session) work(ctx context.Context, n bus.Nudge) error {
 	return s.rest(ctx, s.pass)
 }
 
-// wantsRead decides whether a wake-up costs a read: the echo of a write of ours,
-// or of what was read already, costs none; else R4 decides.
+// wantsRead decides whether a wake-up costs a read, and when. One that names the
+// states of events is judged by them: what the links hold already, as the echo
+// of a write of ours, costs none. One that names nothing is judged by time (R4).
 func (s *session) wantsRead(ctx context.Context, n bus.Nudge, resuming bool) (read bool, later time.Time, err error) {
 	now := s.Now()
 	if resuming || n.Kind == bus.Subscribe || s.bookedRead(now) || s.row.LastRead.IsZero() {
@@ -189,17 +195,39 @@ func (s *session) wantsRead(ctx context.Context, n bus.Nudge, resuming bool) (re
 	if n.Kind != bus.Read {
 		return false, time.Time{}, nil
 	}
-	gap := n.At.Sub(s.row.LastRead)
-	if gap < -readGap || gap < readGap && s.row.BookedRead.After(now) {
-		return false, time.Time{}, nil // satisfied, or somebody has booked it
+	last := s.row.LastRead
+	var needed bool
+	if len(n.States) > 0 {
+		if seen, err := s.haveSeen(ctx, n.States); seen || err != nil {
+			return false, time.Time{}, err
+		}
+		needed, later = now.Sub(last) >= readPause, last.Add(readPause)
+	} else {
+		gap := n.At.Sub(last)
+		if gap < -readGap {
+			return false, time.Time{}, nil // satisfied
+		}
+		needed, later = gap >= readGap, last.Add(readGap)
 	}
-	if known, err := s.haveSeen(ctx, n.States); known || err != nil {
-		return false, time.Time{}, err
+	if needed {
+		return true, time.Time{}, nil
 	}
-	if gap < readGap {
-		return false, s.row.LastRead.Add(readGap), nil
+	if s.row.BookedRead.After(now) {
+		return false, time.Time{}, nil // somebody has booked it
 	}
-	return true, time.Time{}, nil
+	return false, later, nil
+}
+
+// readAgain books a single further read if this one did not show the states that
+// it was for: delta lags (R4).
+func (s *session) readAgain(ctx context.Context, states []bus.EventState) error {
+	if len(states) == 0 || s.row.BookedRead.After(s.Now()) {
+		return nil
+	}
+	if seen, err := s.haveSeen(ctx, states); seen || err != nil {
+		return err
+	}
+	return s.book(ctx, s.row.LastRead.Add(readGap), true)
 }
 
 // haveSeen reports whether the links hold these very states of these events.
@@ -211,7 +239,7 @@ func (s *session) haveSeen(ctx context.Context, states []bus.EventState) (bool, 
 			return false, nil
 		case err != nil:
 			return false, err
-		case l.OutlookSeen.ETag != state.ETag || l.Inbound != nil && l.Inbound.Removed:
+		case l.Inbound != nil && l.Inbound.ETag != state.ETag, l.Inbound == nil && l.OutlookSeen.ETag != state.ETag:
 			return false, nil
 		}
 	}
