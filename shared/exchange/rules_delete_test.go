@@ -244,6 +244,24 @@ func TestRule_R29_AnEventWithAttendeesIsNotDeleted(t *testing.T) {
 	w.silent()
 }
 
+// People are told of the meeting that was left alone.
+func TestRule_R29_WhatIsLeftBehindIsListed(t *testing.T) {
+	t.Parallel()
+	w, a := world1(t, options{})
+	_, err := w.graph.UpdateEvent(email("R1"), w.event("R1", "Repair").ID, func(e *graphsim.Event) {
+		e.Attendees = []graphsim.Attendee{{Address: "customer@example.org"}}
+	})
+	w.must(err)
+	w.settle()
+	w.must(w.board.Delete(a.GUID))
+	w.settle()
+	deltas, err := w.mem.Deltas(t.Context(), w.mailbox("R1"), 10)
+	w.must(err)
+	if len(deltas) != 1 || deltas[0].Kind != "attendees" {
+		t.Errorf("deltas %+v, want the meeting that was left alone", deltas)
+	}
+}
+
 // The appointment of two resources is taken off one, and then off the board.
 func TestRule_R30_WhatTheBoardTakesAwayGoes(t *testing.T) {
 	t.Parallel()
