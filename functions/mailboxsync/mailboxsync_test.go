@@ -42,7 +42,7 @@ func TestHandler(t *testing.T) {
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("want (-), got (+):\n%s", diff)
 			}
-			if poison := tc.want == (bus.Nudge{}); poison != (fault.Of(err).Kind == fault.Poison) || !poison && err != down {
+			if poison := tc.want.Target == ""; poison != (fault.Of(err).Kind == fault.Poison) || !poison && err != down {
 				t.Errorf("error %v", err)
 			}
 		})

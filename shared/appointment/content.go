@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf16"
 )
 
 // Field names one thing that both sides can show and change. What changes
@@ -112,13 +111,8 @@ func (c Content) Times() (start, end time.Time, ok bool) {
 	return start, end, err == nil
 }
 
-// MaxSubject is the longest subject, in UTF-16 units, that Exchange keeps
-// (PidTagSubject holds 255); longer ones are cut before they are sent, so that
-// what comes back equals what went out.
-const MaxSubject = 255
-
 // Line returns the canonical form of a subject: one line, no control
-// characters, no blanks at its ends, at most MaxSubject characters.
+// characters, no blanks at its ends.
 func Line(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	s = strings.Map(func(r rune) rune {
@@ -127,17 +121,7 @@ func Line(s string) string {
 		}
 		return r
 	}, s)
-	return strings.TrimSpace(cutUTF16(strings.TrimSpace(s), MaxSubject))
-}
-
-// cutUTF16 cuts s to at most n UTF-16 units, never inside a character.
-func cutUTF16(s string, n int) string {
-	for i, r := range s {
-		if n -= utf16.RuneLen(r); n < 0 {
-			return s[:i]
-		}
-	}
-	return s
+	return strings.TrimSpace(s)
 }
 
 // Text returns the canonical form of a body: \n line ends, no blanks at line

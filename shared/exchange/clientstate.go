@@ -49,6 +49,14 @@ func (k Keys) Sign(mailbox string) (string, error) {
 	return payload + "." + mac(k[0], payload), nil
 }
 
+// Fingerprint tells the signing key from others without giving it away.
+func (k Keys) Fingerprint() string {
+	if len(k) == 0 {
+		return ""
+	}
+	return mac(k[0], "fingerprint")[:12]
+}
+
 // Verify returns the mailbox of a clientState that one of the keys has signed.
 // The comparison takes the same time whether it fits or not.
 func (k Keys) Verify(state string) (mailbox string, ok bool) {

@@ -161,7 +161,7 @@ func (s *session) call(ctx context.Context, links []*store.Link, writes []calend
 			return nil
 		}
 		if deleted := calendar.Op(l.Sent.Op) == calendar.Delete && gone(r.Err); r.Err == nil || deleted {
-			landed(l, *l.Sent, r.Event)
+			landed(l, *l.Sent, r.Event, s.Now())
 			proceed(l, s.mailbox, s.Now())
 		}
 		return nil
@@ -251,8 +251,6 @@ func grow(size int) int {
 	}
 	return size * 2
 }
-
-func map1(f appointment.Field, v string) appointment.Content { return appointment.Content{f: v} }
 
 // assignedHere are the numbers of the mailbox's resources that a has assigned.
 func (s *session) assignedHere(a appointment.Appointment) []string {

@@ -131,9 +131,9 @@ func take(l *store.Link, e calendar.Event) {
 	l.OutlookSeen.Content = appointment.Content{}
 	saw(&l.OutlookSeen, e)
 	l.BoardSeen.Content = l.BoardSeen.Content.With(sent)
-	for f, v := range sent {
-		l.OutlookSeen.Content[f] = v
-		if sameByDesign(f, v, e.Content[f]) {
+	for f, told := range outlookForm(sent) {
+		l.OutlookSeen.Content[f] = told
+		if sameByDesign(f, told, e.Content[f]) {
 			l.OutlookSeen.Content[f] = e.Content[f]
 		}
 	}

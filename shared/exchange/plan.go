@@ -93,7 +93,7 @@ func proceed(l *store.Link, mailbox string, now time.Time) {
 
 // write is the call that carries out the link's intent.
 func write(l *store.Link, mailbox string) calendar.Write {
-	w := calendar.Write{Op: calendar.Op(l.Sent.Op), Content: l.Sent.Content}
+	w := calendar.Write{Op: calendar.Op(l.Sent.Op), Content: outlookForm(l.Sent.Content)}
 	if w.Op == calendar.Create {
 		w.TransactionID = transactionID(mailbox, l.Appointment, l.Sent.Generation)
 		w.Mark = mark(l.Appointment, l.Sent.Generation)
@@ -106,31 +106,36 @@ func write(l *store.Link, mailbox string) calendar.Write {
 // landed puts the outcome of a write that succeeded into the link. Only fields
 // that we sent are taken from the response: it may hold a person's edit that is
 // not merged yet (R14).
-func landed(l *store.Link, sent store.Sent, e calendar.Event) {
+func landed(l *store.Link, sent store.Sent, e calendar.Event, now time.Time) {
 	l.Sent = nil
 	l.Attempts, l.FailureCode, l.FailureText = 0, "", ""
-	if calendar.Op(sent.Op) == calendar.Delete {
+	op := calendar.Op(sent.Op)
+	if op == calendar.Delete {
 		lose(l)
 		return
 	}
-	if l.OutlookSeen.Content == nil {
-		l.OutlookSeen.Content = appointment.Content{}
-	}
-	saw(&l.OutlookSeen, e)
-	for f, v := range sent.Content {
-		l.OutlookSeen.Content[f] = v
-		if shown, ok := e.Content[f]; ok {
-			l.OutlookSeen.Content[f] = shown
-		}
-	}
+	told := outlookForm(sent.Content)
+	l.OutlookSeen.Content = l.OutlookSeen.Content.With(told)
 	l.BoardSeen.Content = l.BoardSeen.Content.With(sent.Content)
 	l.BoardSeen.Version = sent.Version
 	l.State = store.Agreed
-	if at, shown := sent.Content[appointment.When], e.Content[appointment.When]; shown != "" && !sameByDesign(appointment.When, at, shown) && sent.Content[appointment.TimeZone] != utc {
+	saw(&l.OutlookSeen, e)
+	for f := range told {
+		// A create that was sent twice answers with the event as a person may
+		// have changed it since the first; the answer to a PATCH is its effect.
+		if shown, ok := e.Content[f]; ok && (op == calendar.Patch || sameByDesign(f, told[f], shown) || f == appointment.Body) {
+			l.OutlookSeen.Content[f] = shown
+		}
+	}
+	at, zone := told[appointment.When], told[appointment.TimeZone]
+	if shown := e.Content[appointment.When]; zone != "" && zone != utc && shown != "" && !sameByDesign(appointment.When, at, shown) {
 		// Exchange reads our wall time in that zone as another instant, as its
 		// rules of the zone differ from ours: write it again, in UTC.
-		l.OutlookSeen.Content[appointment.TimeZone] = utc
+		l.OutlookSeen.Content[appointment.When], l.OutlookSeen.Content[appointment.TimeZone] = shown, utc
 		l.BoardSeen.Content[appointment.When] = shown
+	}
+	if op == calendar.Create {
+		finding(l, calendar.Item{Event: e}, now)
 	}
 }
 

@@ -76,10 +76,10 @@ func committed(l *store.Link, e calendar.Event) {
 	sent := *l.Sent
 	l.Sent = nil
 	l.OutlookSeen.Content = l.OutlookSeen.Content.With(nil)
-	for f, v := range sent.Content {
-		if shown := e.Content[f]; sameByDesign(f, v, shown) {
+	for f, told := range outlookForm(sent.Content) {
+		if shown := e.Content[f]; sameByDesign(f, told, shown) {
 			l.OutlookSeen.Content[f] = shown
-			l.BoardSeen.Content = l.BoardSeen.Content.With(map1(f, v))
+			l.BoardSeen.Content = l.BoardSeen.Content.With(sent.Content.Only(f))
 		}
 	}
 	saw(&l.OutlookSeen, e)

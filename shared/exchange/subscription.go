@@ -61,39 +61,47 @@ func (s *session) subscribe(ctx context.Context, n bus.Nudge) error {
 		}
 		id = keep
 	}
-	if id != "" {
+	keys, err := s.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	// A subscription keeps its clientState for life: one that an older key has
+	// signed is replaced, the new one first (R37; graph.md A1).
+	outdated := id != "" && s.row.SubscriptionKey != keys.Fingerprint()
+	if id != "" && !outdated {
 		if id == s.row.Subscription && now.Sub(s.row.SubscriptionRenewed) < renewPause {
 			return nil
 		}
 		sub, err := s.Calendar.RenewSubscription(ctx, id, now.Add(subscriptionLife))
 		if err == nil {
-			return s.subscribed(ctx, sub.ID, sub.Expires)
+			return s.subscribed(ctx, sub.ID, sub.Expires, s.row.SubscriptionKey)
 		}
 		if !fault.Is(err, fault.NotFound) || fault.Of(err).WholeTarget {
 			return err
 		}
 	}
-	keys, err := s.Keys(ctx)
-	if err != nil {
-		return err
-	}
 	state, err := keys.Sign(s.mailbox)
 	if err != nil {
 		return err
 	}
-	// Tried: if the answer is lost, the next attempt looks for it in Graph's list.
-	if err := s.subscribed(ctx, "", time.Time{}); err != nil {
-		return err
+	if !outdated {
+		// Tried: if the answer is lost, the next attempt looks for it in Graph's list.
+		if err := s.subscribed(ctx, "", time.Time{}, keys.Fingerprint()); err != nil {
+			return err
+		}
 	}
 	sub, err := s.Calendar.CreateSubscription(ctx, s.mailbox, s.NotificationURL, s.LifecycleURL, state, now.Add(subscriptionLife))
 	if err != nil {
 		return err
 	}
-	return s.subscribed(ctx, sub.ID, sub.Expires)
+	if err := s.subscribed(ctx, sub.ID, sub.Expires, keys.Fingerprint()); err != nil || !outdated {
+		return err
+	}
+	return s.Calendar.DeleteSubscription(ctx, id)
 }
 
-func (s *session) subscribed(ctx context.Context, id string, expires time.Time) error {
+func (s *session) subscribed(ctx context.Context, id string, expires time.Time, key string) error {
 	return s.save(ctx, func(t *store.Target) {
-		t.Subscription, t.SubscriptionExpires, t.SubscriptionRenewed = id, expires, s.Now()
+		t.Subscription, t.SubscriptionExpires, t.SubscriptionRenewed, t.SubscriptionKey = id, expires, s.Now(), key
 	})
 }

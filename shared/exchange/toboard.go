@@ -170,6 +170,11 @@ func (s *session) change(ctx context.Context, l *store.Link) error {
 	for _, c := range out.Conflicts {
 		s.recordConflict(l, "both sides changed "+string(c.Field)+": "+string(c.Winner)+" wins (board "+c.BoardDigest+", Outlook "+c.OutlookDigest+")")
 	}
+	for f := range out.ToBoard {
+		if lossy(f, a.Content[f]) {
+			delete(out.ToBoard, f) // what Outlook shows of it is not the whole (R22)
+		}
+	}
 	if len(out.ToBoard) == 0 {
 		before := l.Wanted.Version
 		err := s.put(ctx, l, func(l *store.Link) {

@@ -172,7 +172,7 @@ func (s *session) work(ctx context.Context, n bus.Nudge) error {
 			return err
 		}
 	case !later.IsZero():
-		if err := s.book(ctx, later, true); err != nil {
+		if err := s.book(ctx, later, true, n.States...); err != nil {
 			return err
 		}
 	}
@@ -196,6 +196,10 @@ func (s *session) wantsRead(ctx context.Context, n bus.Nudge, resuming bool) (re
 		return false, time.Time{}, nil
 	}
 	last := s.row.LastRead
+	gap := n.At.Sub(last)
+	if gap < -readGap {
+		return false, time.Time{}, nil // satisfied
+	}
 	var needed bool
 	if len(n.States) > 0 {
 		if seen, err := s.haveSeen(ctx, n.States); seen || err != nil {
@@ -203,10 +207,6 @@ func (s *session) wantsRead(ctx context.Context, n bus.Nudge, resuming bool) (re
 		}
 		needed, later = now.Sub(last) >= readPause, last.Add(readPause)
 	} else {
-		gap := n.At.Sub(last)
-		if gap < -readGap {
-			return false, time.Time{}, nil // satisfied
-		}
 		needed, later = gap >= readGap, last.Add(readGap)
 	}
 	if needed {
@@ -304,8 +304,8 @@ func (s *session) rest(ctx context.Context, pass func(context.Context, []*store.
 }
 
 // book notes that the mailbox is to be looked at then, twice: in the row and as
-// a nudge (R2). With read, a read is owed.
-func (s *session) book(ctx context.Context, at time.Time, read bool) error {
+// a nudge (R2). With read, a read is owed, to see the states if it is for any.
+func (s *session) book(ctx context.Context, at time.Time, read bool, states ...bus.EventState) error {
 	booked := s.row.BookedRead.After(s.Now()) && !s.row.BookedRead.After(at)
 	if due := s.row.Due; (!read || booked) && !due.IsZero() && !due.After(at) {
 		return nil
@@ -314,7 +314,7 @@ func (s *session) book(ctx context.Context, at time.Time, read bool) error {
 	if read {
 		kind = bus.Read
 	}
-	if err := s.Bus.NudgeAt(ctx, at, bus.Nudge{Kind: kind, Target: s.mailbox, Reason: "booked", At: at}); err != nil {
+	if err := s.Bus.NudgeAt(ctx, at, bus.Nudge{Kind: kind, Target: s.mailbox, Reason: "booked", At: at, States: states}); err != nil {
 		return err
 	}
 	return s.save(ctx, func(t *store.Target) {

@@ -116,14 +116,14 @@ func (r *Router) route(ctx context.Context, c appointment.Change) error {
 	next := *head
 	next.Targets = map[string]bool{}
 	for t, wanted := range head.Targets {
-		next.Targets[t] = wanted && speaksForOne(c)
+		next.Targets[t] = wanted && !speaksForAll(c)
 	}
 	for _, t := range targets {
 		next.Targets[t] = c.Operation != appointment.Delete
 	}
 	next.Version, next.Operation = c.Version, c.Operation
 	next.Digest = Digest(c.Appointment)
-	if speaksForOne(c) {
+	if !speaksForAll(c) {
 		next.Digest = "" // it says nothing of the others: the next read is news
 		if wanted := slices.Collect(maps.Values(next.Targets)); c.Operation == appointment.Delete && slices.Contains(wanted, true) {
 			next.Operation = appointment.Update
@@ -135,10 +135,11 @@ func (r *Router) route(ctx context.Context, c appointment.Change) error {
 	return r.fanOut(ctx, &next, c, targets)
 }
 
-// speaksForOne reports whether a change says something of its one resource only:
-// the flat form that names a resource (R9).
-func speaksForOne(c appointment.Change) bool {
-	return c.Appointment.Partial && len(c.Appointment.Assignees) > 0
+// speaksForAll reports whether a change says who is assigned and who is not. The
+// flat form speaks for its one resource only, and one that names nobody says
+// nothing of anybody's assignment (R9); a Delete that names nobody is for all.
+func speaksForAll(c appointment.Change) bool {
+	return !c.Appointment.Partial || c.Operation == appointment.Delete && len(c.Appointment.Assignees) == 0
 }
 
 // doubtful reports whether the versions alone can not tell what the board shows:
@@ -200,7 +201,7 @@ func later(a, b time.Time) time.Time {
 // A resource that was switched off after the appointment had reached its mailbox
 // keeps it: switching off deletes nothing.
 func (r *Router) targets(ctx context.Context, head *store.Head, c appointment.Change) ([]string, error) {
-	if c.Operation == appointment.Delete && !speaksForOne(c) {
+	if c.Operation == appointment.Delete && speaksForAll(c) {
 		return nil, nil
 	}
 	var out []string
@@ -242,7 +243,7 @@ func (r *Router) fanOut(ctx context.Context, head *store.Head, c appointment.Cha
 	for _, target := range slices.Sorted(maps.Keys(head.Targets)) {
 		wanted := head.Targets[target]
 		id, isMailbox := strings.CutPrefix(target, mailboxPrefix)
-		if !isMailbox || speaksForOne(c) && !slices.Contains(named, target) {
+		if !isMailbox || len(c.Appointment.Assignees) > 0 && !speaksForAll(c) && !slices.Contains(named, target) {
 			continue
 		}
 		due, err := r.want(ctx, id, c, !wanted, now)
@@ -314,5 +315,6 @@ func (r *Router) want(ctx context.Context, mailbox string, c appointment.Change,
 	if err != nil || !due {
 		return due, err
 	}
-	return due, r.Store.LowerDue(ctx, store.Mailbox, mailbox, now.Add(dueSoon)) // the worker may have raised it since
+	// The worker may have raised it since, or be about to (R1).
+	return due, r.Store.TouchDue(ctx, store.Mailbox, mailbox, now.Add(dueSoon))
 }

@@ -88,7 +88,15 @@ func (m *Mem) SwapTarget(ctx context.Context, t *Target) error {
 }
 
 func (m *Mem) LowerDue(ctx context.Context, kind TargetKind, id string, at time.Time) error {
-	if err := alive(ctx, "store: lower due"); err != nil {
+	return m.lowerDue(ctx, "store: lower due", kind, id, at, false)
+}
+
+func (m *Mem) TouchDue(ctx context.Context, kind TargetKind, id string, at time.Time) error {
+	return m.lowerDue(ctx, "store: touch due", kind, id, at, true)
+}
+
+func (m *Mem) lowerDue(ctx context.Context, op string, kind TargetKind, id string, at time.Time, touch bool) error {
+	if err := alive(ctx, op); err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -98,10 +106,13 @@ func (m *Mem) LowerDue(ctx context.Context, kind TargetKind, id string, at time.
 	if there := m.targets[key]; there != nil {
 		t = clone(there)
 	}
-	if !needsLower(t.Due, at) {
+	switch {
+	case needsLower(t.Due, at):
+		t.Due = instant(at)
+	case !touch:
 		return nil
 	}
-	t.Due, t.ETag = instant(at), m.tag()
+	t.ETag = m.tag()
 	m.targets[key] = t
 	return nil
 }

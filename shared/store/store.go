@@ -62,6 +62,7 @@ type Target struct {
 	Subscription        string // id of the change notification subscription
 	SubscriptionExpires time.Time
 	SubscriptionRenewed time.Time // to de-bounce lifecycle events
+	SubscriptionKey     string    // fingerprint of the key that signed its clientState
 
 	// Suspended: nothing of this target works now (R39).
 	SuspendedSince  time.Time
@@ -166,6 +167,9 @@ type Targets interface {
 	// LowerDue makes sure that the target's Due is at or before at (creating
 	// the row if there is none), by swap, and does not write if it is already (R1).
 	LowerDue(ctx context.Context, kind TargetKind, id string, at time.Time) error
+	// TouchDue is LowerDue that changes the row in any case: a worker that has
+	// read it and is about to raise Due finds it changed, and looks again (R1).
+	TouchDue(ctx context.Context, kind TargetKind, id string, at time.Time) error
 }
 
 // Directory is the state of resources.

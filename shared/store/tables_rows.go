@@ -114,22 +114,29 @@ func (t *Tables) SwapTarget(ctx context.Context, target *Target) error {
 }
 
 func (t *Tables) LowerDue(ctx context.Context, kind TargetKind, id string, at time.Time) error {
-	const op = "store: lower due"
+	return t.lowerDue(ctx, "store: lower due", kind, id, at, false)
+}
+
+func (t *Tables) TouchDue(ctx context.Context, kind TargetKind, id string, at time.Time) error {
+	return t.lowerDue(ctx, "store: touch due", kind, id, at, true)
+}
+
+func (t *Tables) lowerDue(ctx context.Context, op string, kind TargetKind, id string, at time.Time, touch bool) error {
 	for try := 0; ; try++ {
 		there, err := t.Target(ctx, kind, id)
-		a := action{kind: merge, partition: key(string(kind)), key: key(id), columns: columns{
-			"Due": timeText(at), stampColumn: stamp(),
-		}}
+		a := action{kind: merge, partition: key(string(kind)), key: key(id), columns: columns{stampColumn: stamp()}}
 		switch {
 		case errors.Is(err, ErrNotFound):
 			a.kind = add
-			a.columns["Kind"], a.columns["ID"] = string(kind), id
+			a.columns["Kind"], a.columns["ID"], a.columns["Due"] = string(kind), id, timeText(at)
 		case err != nil:
 			return err
-		case !needsLower(there.Due, at):
-			return nil
-		default:
+		case needsLower(there.Due, at):
+			a.etag, a.columns["Due"] = there.ETag, timeText(at)
+		case touch:
 			a.etag = there.ETag
+		default:
+			return nil
 		}
 		if _, err = t.one(ctx, op, t.targets, a); !errors.Is(err, ErrConflict) {
 			return err

@@ -142,6 +142,10 @@ func (f *Flaky) SwapTarget(ctx context.Context, t *store.Target) error {
 	return flaky0(f, "SwapTarget", func() error { return f.Store.SwapTarget(ctx, t) })
 }
 
+func (f *Flaky) TouchDue(ctx context.Context, kind store.TargetKind, id string, at time.Time) error {
+	return flaky0(f, "TouchDue", func() error { return f.Store.TouchDue(ctx, kind, id, at) })
+}
+
 func (f *Flaky) LowerDue(ctx context.Context, kind store.TargetKind, id string, at time.Time) error {
 	return flaky0(f, "LowerDue", func() error { return f.Store.LowerDue(ctx, kind, id, at) })
 }

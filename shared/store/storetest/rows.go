@@ -277,6 +277,21 @@ func testLowerDueRaces(t *testing.T, s store.Store) {
 	}
 	read.Due = base.Add(24 * time.Hour)
 	wantError(t, s.SwapTarget(ctx, read), store.ErrConflict)
+
+	// A touch is seen by whoever read the row before, though Due stays as it is.
+	read, err = s.Target(ctx, store.Mailbox, mailbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	due := read.Due
+	if err := s.TouchDue(ctx, store.Mailbox, mailbox, base); err != nil {
+		t.Fatal(err)
+	}
+	read.Due = base.Add(24 * time.Hour)
+	wantError(t, s.SwapTarget(ctx, read), store.ErrConflict)
+	if after, err := s.Target(ctx, store.Mailbox, mailbox); err != nil || !after.Due.Equal(due) {
+		t.Errorf("after a touch Due is %v, %v, want %v", after.Due, err, due)
+	}
 }
 
 func testResources(t *testing.T, s store.Store) {
