@@ -94,10 +94,7 @@ func TestEventWithoutLength(t *testing.T) {
 	w.outlook("R1", "Dentist", 5)
 	w.settle()
 	w.timers()
-	board := fmt.Sprint(w.onBoard("R1"))
-	if !strings.Contains(board, "Dentist") {
-		t.Errorf("the board shows %s", board)
-	}
+	w.shows("R1", card{Subject: "A moment", Importance: "normal", Start: at(2), End: at(2)}, born("Dentist", 5))
 	w.silent()
 }
 

@@ -106,6 +106,7 @@ func TestRule_R27_WithoutAGetTheNextListConfirms(t *testing.T) {
 	w, a := world1(t, options{board: boardsim.Options{NoGetByID: true}})
 	w.board.SetAnnounceFault(func(boardsim.Change) boardsim.AnnounceFault { return boardsim.AnnounceFault{Drop: true} })
 	w.must(w.board.Delete(a.GUID))
+	w.idle()
 	w.advance(25 * time.Hour)
 	w.timers()
 	if n := len(w.inOutlook("R1")); n != 1 {

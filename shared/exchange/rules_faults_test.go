@@ -2,6 +2,7 @@ package exchange_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,6 +97,24 @@ func TestRule_R10_WhatWasNeverToldIsFoundByTheBaseline(t *testing.T) {
 	w.silent()
 }
 
+// The planner's Delete was never told. One of two people moves their event, and
+// we see that the appointment is gone: it goes from the other's calendar too.
+func TestRule_R10_WhatOneFindsDeletedIsGoneForAll(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2, options{})
+	a := w.plan("Repair", 1, "R1", "R2")
+	w.readsByID()
+	w.board.SetAnnounceFault(func(boardsim.Change) boardsim.AnnounceFault { return boardsim.AnnounceFault{Drop: true} })
+	w.must(w.board.Delete(a.GUID))
+	w.idle()
+	w.board.SetAnnounceFault(nil)
+	w.dragInOutlook("R1", w.event("R1", "Repair").ID, 4)
+	w.settle()
+	w.shows("R1", born("Other", 20))
+	w.shows("R2")
+	w.silent()
+}
+
 // Show-as and sensitivity are a person's own: they reach no other's calendar.
 func TestRule_R35_HowOnePersonShowsItIsNobodyElsesAffair(t *testing.T) {
 	t.Parallel()
@@ -167,13 +186,20 @@ func TestRule_R39_ASuspendedMailboxLosesNothing(t *testing.T) {
 			}
 			w.must(w.graph.DeleteEvent(email("R1"), w.event("R1", "Deleted there").ID))
 			w.must(w.graph.SetMailboxState(email("R1"), graphsim.MailboxOK))
-			w.must(w.graph.ResetDelta(email("R1")))
+			w.graph.ResetCalls()
 			for range 8 {
 				w.timers()
 			}
 			w.shows("R1", planned("Moves", 5), planned("Comes", 6))
 			if row := w.target("R1"); !row.SuspendedSince.IsZero() {
 				t.Error("still suspended")
+			}
+			full := false
+			for _, r := range w.graph.Requests() {
+				full = full || strings.Contains(r.Path, w.mailbox("R1")) && r.Query["startDateTime"] != nil && strings.Contains(r.Path, "delta")
+			}
+			if !full {
+				t.Error("it was resumed without a full round")
 			}
 			w.silent()
 		})
@@ -219,6 +245,24 @@ func TestRule_R40_AFieldThatAShadowLacksIsAdoptedWithoutWriting(t *testing.T) {
 		if e.Importance != "high" {
 			t.Error("the calendar was rewritten")
 		}
+	}
+}
+
+// The same for what the board is held against: a field that its shadow lacks is
+// not the planner's change, and a person's deletion stands.
+func TestRule_R40_AFieldThatAShadowLacksIsNoPlannersChange(t *testing.T) {
+	t.Parallel()
+	w, a := world1(t, options{})
+	_, err := w.mem.UpdateLink(t.Context(), w.mailbox("R1"), a.GUID, func(l *store.Link) error {
+		delete(l.BoardSeen.Content, appointment.Importance)
+		return nil
+	})
+	w.must(err)
+	w.must(w.graph.DeleteEvent(email("R1"), w.event("R1", "Repair").ID))
+	w.settle()
+	w.shows("R1")
+	if told := w.told("Conflict"); len(told) != 0 {
+		t.Errorf("a conflict was recorded: %v", told)
 	}
 }
 

@@ -25,6 +25,57 @@ func TestRule_R1_ALostNudgeLeavesNothingStuck(t *testing.T) {
 	w.shows("R1", planned("Repair", 3))
 }
 
+// The worker has listed its links, none is due, and is about to rest. Just then
+// a change is routed, and its nudge is lost.
+func TestRule_R1_ALinkThatBecomesDueWhileTheWorkerRestsIsSeen(t *testing.T) {
+	t.Parallel()
+	w, a := world1(t, options{})
+	w.drag(a.GUID, 3)
+	w.routed()
+	w.forget()
+	late := false
+	w.onStore(func(op string) error {
+		if l := w.link("R1", a.GUID); op == "before SwapTarget" && !late && l.DueAt.IsZero() && !l.Wanted.Version.IsZero() {
+			late = true
+			w.drag(a.GUID, 6)
+			w.routed()
+			w.forget()
+		}
+		return nil
+	})
+	w.must(w.nudge(bus.Push, "R1"))
+	if !late {
+		t.Fatal("the worker did not come to rest")
+	}
+	w.forget()
+	w.advance(2 * time.Minute)
+	w.must(w.proc.redrive.Run(context.Background()))
+	w.settle()
+	w.shows("R1", planned("Repair", 6))
+}
+
+// The same, and the nudge arrives: the worker finds Due raised and does nothing.
+func TestRule_R1_ANudgeAfterTheWorkerRestedIsNotWasted(t *testing.T) {
+	t.Parallel()
+	w, a := world1(t, options{})
+	w.drag(a.GUID, 3)
+	w.routed()
+	w.forget()
+	late := false
+	w.onStore(func(op string) error {
+		if l := w.link("R1", a.GUID); op == "before SwapTarget" && !late && l.DueAt.IsZero() {
+			late = true
+			w.forget() // Graph's echo of our write, which would save us
+			w.drag(a.GUID, 6)
+			w.routed()
+		}
+		return nil
+	})
+	w.must(w.nudge(bus.Push, "R1"))
+	w.settle()
+	w.shows("R1", planned("Repair", 6))
+}
+
 // Graph asks for 2.5 s. Either of the two bookings brings the worker back.
 func TestRule_R2_ARetryIsBookedTwice(t *testing.T) {
 	t.Parallel()
@@ -136,6 +187,51 @@ func TestRule_R4_OneNotificationOfWhatDeltaShowsLateIsEnough(t *testing.T) {
 	w.dragInOutlook("R1", w.event("R1", "Repair").ID, 4)
 	w.settle()
 	w.shows("R1", planned("Repair", 4))
+}
+
+// A person's edit shows in delta 3 s late, and Graph repeats its notification.
+func TestRule_R4_AChangeThatDeltaShowsLateIsNotMissed(t *testing.T) {
+	t.Parallel()
+	w, _ := world1(t, options{graph: graphsim.Behaviour{ExtraUpdates: 1}})
+	w.advance(time.Minute)
+	w.graph.Change(func(b *graphsim.Behaviour) { b.DeltaLag = 3 * time.Second })
+	e := w.event("R1", "Repair")
+	w.dragInOutlook("R1", e.ID, 4)
+	w.idle()
+	w.must(w.nudge(bus.Read, "R1")) // too early
+	w.settle()
+	w.shows("R1", planned("Repair", 4))
+}
+
+// Two drags, and a read that shows the second. The first one's notification comes
+// at last, and names a state that is no more: it was enqueued well before that
+// read began, and costs nothing.
+func TestRule_R4_AnOldWakeUpIsSatisfiedThoughItsStateIsNoMore(t *testing.T) {
+	t.Parallel()
+	w, _ := world1(t, options{})
+	w.advance(time.Minute)
+	e := w.event("R1", "Repair")
+	w.dragInOutlook("R1", e.ID, 4)
+	w.idle()
+	w.mu.Lock()
+	late := w.nudges
+	w.nudges = nil
+	w.mu.Unlock()
+	w.dragInOutlook("R1", e.ID, 5)
+	w.forget()
+	w.advance(10 * time.Second)
+	w.must(w.nudge(bus.Read, "R1"))
+	w.settle()
+	w.shows("R1", planned("Repair", 5))
+	w.advance(2 * time.Second)
+	w.graph.ResetCalls()
+	for _, n := range late {
+		w.must(w.proc.worker.Handle(context.Background(), n))
+	}
+	w.settle()
+	if n := w.reads(); n != 0 || len(late) == 0 {
+		t.Errorf("%d late notifications cost %d reads, want none", len(late), n)
+	}
 }
 
 // Our own store fails: the message goes back to the queue. Graph fails: it does

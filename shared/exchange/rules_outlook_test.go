@@ -138,6 +138,7 @@ func TestRule_R12_AnOrphanedWorkerDoesNoHarm(t *testing.T) {
 	for n := 1; ; n++ {
 		w, a := world1(t, options{})
 		w.drag(a.GUID, 3)
+		w.plan("Inspection", 8, "R1")
 		w.dragInOutlook("R1", w.outlook("R1", "Dentist", 5).ID, 6)
 		w.routed()
 		calls, other := 0, w.proc.worker.Store
@@ -156,7 +157,10 @@ func TestRule_R12_AnOrphanedWorkerDoesNoHarm(t *testing.T) {
 		calls = n // what follows goes on alone
 		w.settle()
 		w.timers()
-		w.shows("R1", planned("Repair", 3), born("Dentist", 6))
+		w.shows("R1", planned("Repair", 3), planned("Inspection", 8), born("Dentist", 6))
+		if n := len(w.graph.DeletedEvents(email("R1"))); n != 0 {
+			t.Errorf("%d events were made too many, and deleted again", n)
+		}
 		w.silent()
 		if t.Failed() {
 			w.dump()
@@ -180,6 +184,9 @@ func TestRule_R13_ARepeatedCreateMakesOneEvent(t *testing.T) {
 	w.plan("Repair", 1, "R1")
 	w.settle()
 	w.shows("R1", planned("Repair", 1))
+	if n := len(w.graph.DeletedEvents(email("R1"))); n != 0 {
+		t.Errorf("%d events were made too many, and deleted again", n)
+	}
 	w.silent()
 }
 
@@ -238,6 +245,24 @@ func TestRule_R14_AnEditInTheAnswerOfAWriteIsNotSwallowed(t *testing.T) {
 	w.settle()
 	w.shows("R1", planned("Repair, ring twice", 3))
 	w.silent()
+}
+
+// The answer of the POST is lost, the search does not show the event yet, and a
+// person renames it. Sent again, Exchange answers with the event as it is: the
+// person's title is no answer to ours, it goes to the board.
+func TestRule_R14_AnEditInTheAnswerOfARepeatedCreateIsNotSwallowed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, options{})
+	blind := w.tap()
+	blind.marked = func(context.Context, string, string) ([]calendar.Event, error) { return nil, nil }
+	w.commits(http.MethodPost)
+	w.plan("Repair", 1, "R1")
+	w.routed()
+	w.must(w.nudge(bus.Push, "R1"))
+	w.retitle("R1", w.event("R1", "Repair").ID, "Repair, ring twice")
+	w.settle()
+	w.timers()
+	w.shows("R1", planned("Repair, ring twice", 1))
 }
 
 // A call of more than two writes fails as a whole, again and again.

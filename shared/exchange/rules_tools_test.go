@@ -182,6 +182,17 @@ func born(subject string, hour int) card {
 	return card{Subject: subject, Importance: "normal", Start: at(hour), End: at(hour + 1)}
 }
 
+// readsByID lets the process see that the board has a GET by id, so that a 404
+// is evidence for it: R1 makes an event, which is read back.
+func (w *world) readsByID() {
+	w.t.Helper()
+	w.outlook("R1", "Other", 20)
+	w.settle()
+	if n := w.board.Calls()["GET /appointment/{id}"]; n == 0 {
+		w.t.Fatal("nothing was read by id")
+	}
+}
+
 // silent fails if anybody still writes though nothing has changed.
 func (w *world) silent() {
 	w.t.Helper()
