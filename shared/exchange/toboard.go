@@ -42,10 +42,15 @@ func (s *session) toBoard(ctx context.Context, l *store.Link) error {
 	return s.change(ctx, l)
 }
 
-// giveWay takes what was found as seen, without telling the board.
+// giveWay takes what was found as seen, without telling the board. Should a
+// deletion that it gave way to be taken back before it was carried out, the
+// board's word on those fields is news to Outlook.
 func (s *session) giveWay(ctx context.Context, l *store.Link) error {
 	return s.put(ctx, l, func(l *store.Link) {
 		l.BoardSent = nil
+		if in := l.Inbound; l.Wanted.Absent && in != nil {
+			l.BoardSeen.Content = l.BoardSeen.Content.With(in.Content.Only(changedFields(l.OutlookSeen.Content, in.Content)...))
+		}
 		accept(l)
 		proceed(l, s.mailbox, s.Now())
 	})
