@@ -76,6 +76,31 @@ func TestRule_R1_ANudgeAfterTheWorkerRestedIsNotWasted(t *testing.T) {
 	w.shows("R1", planned("Repair", 6))
 }
 
+// The worker dies when it has stored what it found, and the message that woke it
+// is given up: redrive looks by itself.
+func TestRule_R1_AWorkerThatDiesLeavesNothingStuck(t *testing.T) {
+	t.Parallel()
+	w, _ := world1(t, options{})
+	w.advance(time.Minute)
+	w.dragInOutlook("R1", w.event("R1", "Repair").ID, 4)
+	died := false
+	w.onStore(func(op string) error {
+		if died = died || op == "after UpdateLinks"; died {
+			return errCrashed
+		}
+		return nil
+	})
+	if err := w.nudge(bus.Read, "R1"); err == nil {
+		t.Fatal("the worker did not die")
+	}
+	w.forget()
+	w.start()
+	w.advance(2 * time.Minute)
+	w.must(w.proc.redrive.Run(context.Background()))
+	w.settle()
+	w.shows("R1", planned("Repair", 4))
+}
+
 // Graph asks for 2.5 s. Either of the two bookings brings the worker back.
 func TestRule_R2_ARetryIsBookedTwice(t *testing.T) {
 	t.Parallel()
