@@ -94,6 +94,9 @@ func (s *session) missingOnBoard(ctx context.Context, links []*store.Link, liste
 // doubt asks the board for one appointment that its list lacked.
 func (s *session) doubt(ctx context.Context, guid string, asked appointment.Version, began time.Time) error {
 	l, err := s.Store.Link(ctx, s.mailbox, guid)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // renamed by another worker
+	}
 	if err != nil || l.Wanted.Version != asked {
 		return err // the board has spoken of it since
 	}

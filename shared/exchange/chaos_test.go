@@ -44,7 +44,8 @@ func (d *dice) n(n int) int {
 // TestRandomDays lets planners and the people in Outlook do what they like,
 // while everything between them fails as it can: messages are lost, doubled and
 // overtaken, calls are throttled, refused, and answered by silence after they
-// took effect, and the process is killed at any of its calls. When the faults
+// took effect, session locks are lost, so that a second worker breaks in at any
+// call of the first, and the process is killed at any of its calls. When the faults
 // end both sides agree, nothing is doubled, nothing that nobody removed is
 // lost, and the system is silent.
 func TestRandomDays(t *testing.T) {
@@ -99,6 +100,11 @@ func randomDay(t *testing.T, seed uint64) {
 			w.dieAt, w.diesAfter = w.calls+1+d.n(40), d.chance(0.5)
 			w.mu.Unlock()
 		}
+		if d.chance(0.15) {
+			w.mu.Lock()
+			w.intrudeAt = w.calls + 1 + d.n(40)
+			w.mu.Unlock()
+		}
 		if d.chance(0.1) {
 			w.idle()
 			for w.deliver() {
@@ -107,7 +113,7 @@ func randomDay(t *testing.T, seed uint64) {
 	}
 	c.faults(false)
 	w.mu.Lock()
-	w.dieAt = 0
+	w.dieAt, w.intrudeAt = 0, 0
 	w.mu.Unlock()
 	w.revive()
 	w.settle()
@@ -265,6 +271,6 @@ func (c *chaos) nothingLost() {
 		}
 	}
 	if c.crashes > 0 {
-		c.t.Logf("the process died %d times", c.crashes)
+		c.t.Logf("the process died %d times, a second one broke in %d times", c.crashes, c.intruded)
 	}
 }

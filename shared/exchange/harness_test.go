@@ -57,6 +57,8 @@ type world struct {
 	diesAfter bool // the call has its effect first
 	down      bool // the process is dead: nothing goes out any more
 	crashes   int
+	intrudeAt int // at which call a second worker breaks in; 0 = never
+	intruded  int
 	guids     int
 	arrived   inbox
 	logs      strings.Builder
@@ -146,6 +148,11 @@ func (w *world) start() {
 	w.mu.Lock()
 	w.down = false
 	w.mu.Unlock()
+	w.proc = w.newProcess()
+}
+
+func (w *world) newProcess() *process {
+	w.t.Helper()
 	calendar, err := graph.New(graph.Options{BaseURL: w.graphURL, Credential: token{w}, Transport: outgoing{w}, PageSize: 7})
 	w.must(err)
 	board := dimescheduler.New(dimescheduler.Options{
@@ -159,7 +166,7 @@ func (w *world) start() {
 		return w.outgoingCall(true)
 	}}
 	log := slog.New(slog.NewTextHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	w.proc = &process{
+	return &process{
 		worker: &exchange.Worker{
 			Store: state, Calendar: calendar, Fits: graph.Fits, Board: board, Bus: fakeBus{w}, Now: w.clock, NewGuid: w.guid, Log: log,
 			Keys:            func(context.Context) (exchange.Keys, error) { return keys, nil },
@@ -190,9 +197,30 @@ func (w *world) guid() string {
 	return fmt.Sprintf("00000000-0000-4000-8000-%012d", w.guids)
 }
 
+// intrude lets a second process work on every mailbox, in the middle of a call of
+// the first: a session lock was lost, and another instance got it.
+func (w *world) intrude() {
+	second := w.newProcess()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	targets, err := w.mem.Targets(ctx, store.Mailbox)
+	w.must(err)
+	for _, t := range targets {
+		// Its failure is that of a delivery: the message comes again.
+		_ = second.worker.Handle(ctx, bus.Nudge{Kind: bus.Read, Target: t.ID, Reason: "intruder", At: w.clock()})
+	}
+}
+
 // outgoingCall counts a call of the process and lets it die there.
 func (w *world) outgoingCall(after bool) error {
 	w.mu.Lock()
+	if !after && w.intrudeAt > 0 && w.calls+1 >= w.intrudeAt && !w.down {
+		w.intrudeAt = 0
+		w.intruded++
+		w.mu.Unlock()
+		w.intrude()
+		w.mu.Lock()
+	}
 	defer w.mu.Unlock()
 	if w.down {
 		return errCrashed

@@ -72,7 +72,9 @@ func (s *session) keep(ctx context.Context, round calendar.Round, window calenda
 		}
 	}
 	err = s.update(ctx, changed, func(l *store.Link) error {
-		finding(l, found[l.Appointment], began)
+		if l.ETag != "" {
+			finding(l, found[l.Appointment], began)
+		}
 		return nil
 	})
 	if err != nil {

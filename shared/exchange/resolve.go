@@ -141,9 +141,15 @@ func (s *session) inView(ctx context.Context, e calendar.Event) (bool, error) {
 	return false, nil
 }
 
-// put changes one link; errors are only those of our own store.
+// put changes one link; errors are only those of our own store. A link that is
+// not there any more is not made again: another worker has renamed it (R25).
 func (s *session) put(ctx context.Context, l *store.Link, change func(*store.Link)) error {
-	_, err := s.Store.UpdateLink(ctx, s.mailbox, l.Appointment, func(l *store.Link) error { change(l); return nil })
+	_, err := s.Store.UpdateLink(ctx, s.mailbox, l.Appointment, func(l *store.Link) error {
+		if l.ETag != "" {
+			change(l)
+		}
+		return nil
+	})
 	return err
 }
 

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/appointment"
@@ -106,6 +107,9 @@ func (s *session) settleSent(ctx context.Context, l *store.Link, a appointment.A
 		return err
 	}
 	l, err = s.Store.Link(ctx, s.mailbox, l.Appointment)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // renamed by another worker
+	}
 	if err != nil || l.Inbound == nil {
 		return err
 	}
@@ -341,6 +345,9 @@ func (s *session) intend(ctx context.Context, l *store.Link, op string, c appoin
 		return nil, err
 	}
 	return s.Store.UpdateLink(ctx, s.mailbox, l.Appointment, func(l *store.Link) error {
+		if l.ETag == "" {
+			return nil // renamed by another worker
+		}
 		l.BoardSent = &store.BoardSent{Op: op, Content: c, At: s.Now()}
 		l.DueAt = s.Now()
 		return nil
