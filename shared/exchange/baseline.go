@@ -38,7 +38,7 @@ func (s *session) compareBoard(ctx context.Context, window calendar.Window, bega
 		// The board's fault is not this mailbox's: the baseline stays owed.
 		s.log.WarnContext(ctx, "the board's list could not be read: compared later", "error", err)
 		s.record("", "baseline", "Failed", codeOf(err), "the board's list of appointments could not be read")
-		return nil
+		return s.save(ctx, func(t *store.Target) { t.LastBaseline = began.Add(baselineRetry - baselineAge) })
 	}
 	for _, a := range listed {
 		if err := s.news(ctx, a); err != nil {
@@ -100,7 +100,7 @@ func (s *session) doubt(ctx context.Context, guid string, asked appointment.Vers
 	if err != nil || l.Wanted.Version != asked {
 		return err // the board has spoken of it since
 	}
-	a, err := s.Board.Appointment(ctx, guid, s.hint(l))
+	a, err := s.appointment(ctx, l)
 	switch {
 	case err == nil:
 		return s.news(ctx, a) // moved, or no longer assigned here

@@ -39,7 +39,8 @@ func (s *session) pass(ctx context.Context, due []*store.Link) error {
 				return err
 			}
 		case s.settings.ToOutlookOff && !l.Wanted.Version.IsZero():
-			if err := s.put(ctx, l, func(l *store.Link) { l.DueAt = time.Time{} }); err != nil {
+			// Looked at again now and then: nobody tells when it is switched on.
+			if err := s.put(ctx, l, func(l *store.Link) { l.DueAt = s.Now().Add(sweepAge) }); err != nil {
 				return err
 			}
 		default:
@@ -61,11 +62,16 @@ func creates(l *store.Link) bool {
 	return l.OutlookSeen.EventID == "" && !l.Wanted.Absent && !l.Wanted.Version.IsZero()
 }
 
+// maxBirths is after how many failures a birth keeps nobody waiting any more:
+// should the board answer another Guid after all, rename removes the twin.
+const maxBirths = 5
+
 // birthsOpen tells until when new links wait: while the board was asked to make
 // an appointment of an event and has not answered, what it announces may be that
-// very event, under a Guid of its own. Zero = they need not wait.
+// very event, under a Guid of its own, and already moved by a planner. Zero =
+// they need not wait.
 func (s *session) birthsOpen(ctx context.Context, due []*store.Link) (time.Time, error) {
-	if !slices.ContainsFunc(due, creates) {
+	if s.settings.ToBoardOff || !slices.ContainsFunc(due, creates) {
 		return time.Time{}, nil
 	}
 	links, _, err := s.Store.DueLinks(ctx, s.mailbox, s.Now().Add(baselineAge), listSize)
@@ -74,7 +80,7 @@ func (s *session) birthsOpen(ctx context.Context, due []*store.Link) (time.Time,
 	}
 	var wait time.Time
 	for _, l := range links {
-		if l.BoardSent == nil || l.BoardSent.Op != opUpsert || boardKnows(l) {
+		if l.BoardSent == nil || l.BoardSent.Op != opUpsert || boardKnows(l) || l.Attempts > maxBirths {
 			continue
 		}
 		for _, at := range []time.Time{s.Now(), l.DueAt} {
@@ -151,17 +157,21 @@ func (s *session) call(ctx context.Context, links []*store.Link, writes []calend
 		}
 	}
 	outcome := make(map[string]calendar.Result, len(links))
+	sent := make(map[string]*store.Sent, len(links))
 	ids := make([]string, len(links))
 	for i, l := range links {
-		outcome[l.Appointment], ids[i] = results[i], l.Appointment
+		outcome[l.Appointment], sent[l.Appointment], ids[i] = results[i], l.Sent, l.Appointment
 	}
 	stored, errs := s.Store.UpdateLinks(ctx, s.mailbox, ids, func(l *store.Link) error {
-		r := outcome[l.Appointment]
-		if l.Sent == nil {
+		r, mine := outcome[l.Appointment], sent[l.Appointment]
+		// Another worker may have resolved it since. An event that was made is
+		// taken all the same, never dropped (R12).
+		lost := calendar.Op(mine.Op) == calendar.Create && l.OutlookSeen.EventID == "" && l.Generation == mine.Generation
+		if !sameSent(l.Sent, mine) && !lost || l.ETag == "" {
 			return nil
 		}
-		if deleted := calendar.Op(l.Sent.Op) == calendar.Delete && gone(r.Err); r.Err == nil || deleted {
-			landed(l, *l.Sent, r.Event, s.Now())
+		if deleted := calendar.Op(mine.Op) == calendar.Delete && gone(r.Err); r.Err == nil || deleted {
+			landed(l, *mine, r.Event, s.Now())
 			proceed(l, s.mailbox, s.Now())
 		}
 		return nil
@@ -173,7 +183,7 @@ func (s *session) call(ctx context.Context, links []*store.Link, writes []calend
 		}
 		r := results[i]
 		s.recordWrite(l, r.Err, s.Now().Sub(began))
-		if r.Err == nil || stored[i].Sent == nil {
+		if r.Err == nil || !sameSent(stored[i].Sent, l.Sent) {
 			delete(s.conflicts, l.Appointment)
 			continue
 		}
@@ -191,7 +201,14 @@ func (s *session) refused(ctx context.Context, l *store.Link, err error) error {
 	case f.Reason == fault.Conflict && l.Sent.Op != string(calendar.Create):
 		return s.conflict(ctx, l, err)
 	case gone(err):
-		// The event is gone though we did not see it go: prove it like any other (R27).
+		// The event is gone though we did not see it go: prove it like any other
+		// (R27). One that is there all the same is left for later.
+		if s.conflicts[l.Appointment]++; s.conflicts[l.Appointment] >= maxConflicts {
+			delete(s.conflicts, l.Appointment)
+			again := *f
+			again.Kind = fault.Transient
+			return s.linkFailed(ctx, l, &again, false)
+		}
 		return s.put(ctx, l, func(l *store.Link) {
 			l.Sent = nil
 			l.Inbound = &store.Inbound{Removed: true, Found: s.Now()}
@@ -214,6 +231,14 @@ func (s *session) conflict(ctx context.Context, l *store.Link, err error) error 
 		return s.linkFailed(ctx, l, err, false)
 	}
 	lost := gone(err)
+	if !lost {
+		// Deleting writes, too: what stands in Deleted Items is not to be written (R27).
+		there, err := s.inView(ctx, e)
+		if err != nil {
+			return s.linkFailed(ctx, l, err, false)
+		}
+		lost = !there
+	}
 	return s.put(ctx, l, func(l *store.Link) {
 		l.Sent = nil
 		finding(l, calendar.Item{Event: e, Removed: lost}, s.Now())
@@ -252,10 +277,11 @@ func grow(size int) int {
 	return size * 2
 }
 
-// assignedHere are the numbers of the mailbox's resources that a has assigned.
+// assignedHere are the numbers of the mailbox's resources that a has assigned,
+// those that were switched off too: switching off deletes nothing.
 func (s *session) assignedHere(a appointment.Appointment) []string {
 	var out []string
-	for _, r := range s.resources {
+	for _, r := range s.all {
 		if slices.ContainsFunc(a.Assignees, func(x appointment.Assignee) bool { return x.No == r.No }) {
 			out = append(out, r.No)
 		}

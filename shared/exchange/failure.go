@@ -112,7 +112,10 @@ func (s *session) targetFailed(ctx context.Context, err error) error {
 		return s.book(ctx, s.row.NotBefore, true)
 	case !f.WholeTarget:
 		s.log.WarnContext(ctx, "round failed: tried again", "error", err)
-		return s.book(ctx, now.Add(backoff(s.mailbox, s.row.Probes+1, err)), true)
+		if err := s.save(ctx, func(t *store.Target) { t.Probes++ }); err != nil {
+			return err
+		}
+		return s.book(ctx, now.Add(backoff(s.mailbox, s.row.Probes, err)), true)
 	}
 	pause := min(time.Minute<<min(s.row.Probes, 10), 15*time.Minute)
 	if f.Reason != fault.Auth {
@@ -138,6 +141,12 @@ func (s *session) targetFailed(ctx context.Context, err error) error {
 	return s.Bus.NudgeAt(ctx, s.row.Probe, busProbe(s.mailbox, s.row.Probe))
 }
 
+// onlySubscription reports a failure that is the subscription's alone.
+func onlySubscription(err error) bool {
+	f := fault.Of(err)
+	return err != nil && f.Op != "unclassified" && f.Reason != fault.RateLimit && f.Reason != fault.Canceled && !f.WholeTarget && !isOurs(f)
+}
+
 // isOurs reports faults of our own store, broker and vault.
 func isOurs(f *fault.Error) bool {
 	for _, op := range []string{"store:", "service bus:", "key vault:"} {
@@ -155,7 +164,7 @@ func (s *session) resumed(ctx context.Context) error {
 	s.record("", "resume", "Success", "", "the mailbox can be reached again")
 	return s.save(ctx, func(t *store.Target) {
 		t.SuspendedSince, t.Probe = time.Time{}, time.Time{}
-		t.SuspendedReason, t.SuspendedCode, t.Probes = "", "", 0
+		t.SuspendedReason, t.SuspendedCode = "", ""
 	})
 }
 

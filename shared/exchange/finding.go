@@ -42,6 +42,11 @@ func passes(e calendar.Event) bool {
 	return !e.Cancelled && !e.Declined
 }
 
+// shows reports whether what was found of an event may show on the board.
+func shows(in *store.Inbound) bool {
+	return passes(calendar.Event{Content: in.Content, Cancelled: in.Cancelled, Declined: in.Declined})
+}
+
 // visible is the content of an event that may be kept: of one that the filter
 // keeps back, its time and what makes it so, but no words (R19, R33).
 func visible(e calendar.Event) appointment.Content {
@@ -67,6 +72,12 @@ func finding(l *store.Link, it calendar.Item, began time.Time) {
 		return // R18
 	}
 	now := visible(it.Event)
+	if l.State == store.Released {
+		saw(seen, it.Event) // not ours any more, whatever becomes of its guests (R29)
+		seen.Content = seen.Content.With(now)
+		l.Inbound = nil
+		return
+	}
 	if len(changedFields(seen.Content, now)) == 0 && seen.Content != nil {
 		saw(seen, it.Event)
 		adoptFields(seen, now)

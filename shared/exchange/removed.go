@@ -54,10 +54,12 @@ func (s *session) removed(ctx context.Context, l *store.Link) error {
 // unborn: the event went before the board answered whether it made an
 // appointment of it. Taking it back by the event's id is right either way.
 func (s *session) unborn(ctx context.Context, l *store.Link) error {
-	err := s.Board.DeleteExchange(ctx, s.exchangeAppointment(l, nil, true))
-	s.recordBoard(l, "delete", err)
-	if err != nil {
-		return s.boardFailed(ctx, l, err)
+	if l.BoardSent != nil {
+		err := s.Board.DeleteExchange(ctx, s.exchangeAppointment(l, nil, true))
+		s.recordBoard(l, "delete", err)
+		if err != nil {
+			return s.boardFailed(ctx, l, err)
+		}
 	}
 	return s.put(ctx, l, func(l *store.Link) {
 		lose(l)
@@ -89,7 +91,7 @@ func (s *session) recreate(ctx context.Context, l *store.Link) error {
 // unassign takes this mailbox's resources off the appointment; the appointment
 // itself goes only if a read then shows that nobody is left (R31).
 func (s *session) unassign(ctx context.Context, l *store.Link) error {
-	a, err := s.Board.Appointment(ctx, l.Appointment, s.hint(l))
+	a, err := s.appointment(ctx, l)
 	switch {
 	case goneFromBoard(err):
 		return s.leave(ctx, l, nil)
@@ -104,27 +106,37 @@ func (s *session) unassign(ctx context.Context, l *store.Link) error {
 		}
 		return s.recreate(ctx, l)
 	}
+	if len(here) == 0 && (l.BoardSent == nil || l.BoardSent.Op != opUnassign) {
+		// A planner has taken it off already, maybe to plan it anew: what is left
+		// of it is theirs.
+		return s.leave(ctx, l, &a)
+	}
 	if l, err = s.intend(ctx, l, opUnassign, nil); err != nil || l.Inbound == nil {
 		return err
 	}
+	b := a
 	if a.CreatedByExchange || l.Origin == store.Outlook {
-		err = s.Board.DeleteExchange(ctx, s.exchangeAppointment(l, a.Content, true))
-		s.recordBoard(l, "unassign", err)
-		if err != nil {
-			return s.boardFailed(ctx, l, err)
+		for _, no := range here {
+			x := s.exchangeAppointment(l, a.Content, true)
+			x.ResourceEmail = s.emailOf(no)
+			err = s.Board.DeleteExchange(ctx, x)
+			s.recordBoard(l, "unassign", err)
+			if err != nil {
+				return s.boardFailed(ctx, l, err)
+			}
 		}
+		b, err = s.appointment(ctx, l)
 	}
-	for _, no := range here {
-		if a.CreatedByExchange || l.Origin == store.Outlook {
-			break
+	if err == nil {
+		for _, no := range s.assignedHere(b) {
+			err = s.Board.Unassign(ctx, b, no)
+			s.recordBoard(l, "unassign", err)
+			if err != nil {
+				return s.boardFailed(ctx, l, err)
+			}
 		}
-		err = s.Board.Unassign(ctx, a, no)
-		s.recordBoard(l, "unassign", err)
-		if err != nil {
-			return s.boardFailed(ctx, l, err)
-		}
+		b, err = s.appointment(ctx, l)
 	}
-	b, err := s.Board.Appointment(ctx, l.Appointment, s.hint(l))
 	switch {
 	case goneFromBoard(err):
 		return s.leave(ctx, l, nil)
@@ -139,7 +151,10 @@ func (s *session) unassign(ctx context.Context, l *store.Link) error {
 		return s.leave(ctx, l, nil)
 	case len(s.assignedHere(b)) > 0:
 		// It is still assigned: the call had no effect, or somebody was faster.
-		return s.put(ctx, l, func(l *store.Link) { l.DueAt = s.Now().Add(readGap) })
+		return s.put(ctx, l, func(l *store.Link) {
+			l.Attempts++
+			l.DueAt = s.Now().Add(max(readGap, backoff(l.Appointment, l.Attempts, nil)))
+		})
 	}
 	return s.leave(ctx, l, &b)
 }

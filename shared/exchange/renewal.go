@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -30,14 +29,15 @@ const renewSpread = 12 * time.Hour
 // Run compares once. One subscription's failure does not stop the others.
 func (r *Renewal) Run(ctx context.Context) error {
 	now := r.Now()
+	// Graph's list first: what a worker creates meanwhile is not in it (R36).
+	list, failed := r.Calendar.Subscriptions(ctx)
 	targets, err := r.Store.Targets(ctx, store.Mailbox)
 	if err != nil {
 		return err
 	}
-	list, err := r.Calendar.Subscriptions(ctx)
-	if err != nil {
+	if failed != nil {
 		// Graph does not answer: what the rows know must do until the next run.
-		r.Log.WarnContext(ctx, "Graph's list of subscriptions could not be read", "error", err)
+		r.Log.WarnContext(ctx, "Graph's list of subscriptions could not be read", "error", failed)
 		return r.byRows(ctx, targets, now)
 	}
 	count := map[string]int{}
@@ -61,9 +61,8 @@ func (r *Renewal) Run(ctx context.Context) error {
 			nudges = append(nudges, bus.Nudge{Kind: bus.Subscribe, Target: t.ID, Reason: "renewal", At: now, Missing: wrong})
 		}
 	}
-	var failed []error
 	if len(nudges) > 0 {
-		failed = append(failed, r.Bus.Nudge(ctx, nudges...))
+		err = r.Bus.Nudge(ctx, nudges...)
 	}
 	orphans := 0
 	for _, s := range list {
@@ -77,7 +76,7 @@ func (r *Renewal) Run(ctx context.Context) error {
 		orphans++
 	}
 	r.Log.InfoContext(ctx, "subscriptions compared", "graph", len(list), "nudged", len(nudges), "orphans_deleted", orphans)
-	return errors.Join(failed...)
+	return err
 }
 
 // byRows nudges those whose own row says that the subscription ends soon.

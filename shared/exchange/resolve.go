@@ -141,16 +141,30 @@ func (s *session) inView(ctx context.Context, e calendar.Event) (bool, error) {
 	return false, nil
 }
 
-// put changes one link; errors are only those of our own store. A link that is
-// not there any more is not made again: another worker has renamed it (R25).
-func (s *session) put(ctx context.Context, l *store.Link, change func(*store.Link)) error {
-	_, err := s.Store.UpdateLink(ctx, s.mailbox, l.Appointment, func(l *store.Link) error {
-		if l.ETag != "" {
+// put changes one link; errors are only those of our own store. What was decided
+// on a link that another worker has dealt with since (a session lock can be
+// lost), or has renamed (R25), is dropped: the link is due and is looked at again.
+func (s *session) put(ctx context.Context, was *store.Link, change func(*store.Link)) error {
+	_, err := s.Store.UpdateLink(ctx, s.mailbox, was.Appointment, func(l *store.Link) error {
+		if l.ETag != "" && sameWork(l, was) {
 			change(l)
 		}
 		return nil
 	})
 	return err
+}
+
+// sameWork reports whether two states of a link are at the same point of work:
+// the same event, of the same generation, with the same write open.
+func sameWork(a, b *store.Link) bool {
+	return a.OutlookSeen.EventID == b.OutlookSeen.EventID && a.Generation == b.Generation && sameSent(a.Sent, b.Sent)
+}
+
+func sameSent(a, b *store.Sent) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Op == b.Op && a.Generation == b.Generation && a.Version == b.Version && a.At.Equal(b.At)
 }
 
 // codeItemGone is Graph's code for an item that is not there (graph.md B9, E).

@@ -92,25 +92,28 @@ func (r *ResourceSync) resource(ctx context.Context, l appointment.Resource, was
 	}
 	sameEmail := strings.EqualFold(row.Email, l.Email)
 	row.Name, row.Email, row.Exchange = l.Name, l.Email, l.Exchange
+	if !sameEmail {
+		row.Found = time.Time{} // the mailbox is that of the old address
+	}
 	stale := row.Problem != "" || now.Sub(row.Found) > lookupAge
 	row.Problem = ""
 	switch {
 	case !l.Exchange:
 		row.Problem = problemOff
 	case !validEmail(l.Email):
-		row.Mailbox, row.Problem = "", problemEmail
-	case row.Mailbox == "" || !sameEmail || stale:
+		row.Exchange, row.Problem = false, problemEmail
+	case row.Found.IsZero() || stale:
 		id, err := r.Calendar.Mailbox(ctx, l.Email)
 		switch {
 		case err == nil:
 			row.Mailbox, row.Found = id, now
-		case fault.Is(err, fault.NotFound) && (!sameEmail || row.Mailbox == ""):
-			row.Mailbox, row.Problem = "", problemMailbox
+		case fault.Is(err, fault.NotFound) && row.Found.IsZero():
+			row.Exchange, row.Problem = false, problemMailbox
 		default:
 			// Not to be told now: a mailbox that was found stays the resource's.
 			r.Log.WarnContext(ctx, "a resource's mailbox could not be looked up", "resource", l.No, "error", err)
-			if row.Mailbox == "" || !sameEmail {
-				row.Mailbox, row.Problem = "", problemMailbox
+			if row.Found.IsZero() {
+				row.Exchange, row.Problem = false, problemMailbox
 			}
 		}
 	}

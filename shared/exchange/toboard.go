@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/appointment"
@@ -30,6 +31,9 @@ func (s *session) toBoard(ctx context.Context, l *store.Link) error {
 		return s.readBack(ctx, l)
 	case l.Inbound.Removed:
 		return s.removed(ctx, l)
+	case s.settings.ToBoardOff && !boardKnows(l):
+		// Kept: nobody would find it again when the direction is switched on.
+		return s.put(ctx, l, func(l *store.Link) { l.DueAt = s.Now().Add(sweepAge) })
 	case s.settings.ToBoardOff:
 		return s.giveWay(ctx, l)
 	case l.Wanted.Absent:
@@ -37,6 +41,8 @@ func (s *session) toBoard(ctx context.Context, l *store.Link) error {
 		// written to what is gone (R23, R24). The new etag lets it go on.
 		s.recordConflict(l, "changed in Outlook, but deleted or unassigned on the board: removed")
 		return s.giveWay(ctx, l)
+	case !boardKnows(l) && !shows(l.Inbound):
+		return s.unborn(ctx, l) // it came under the filter before it was born
 	case !boardKnows(l):
 		return s.bear(ctx, l)
 	}
@@ -69,7 +75,7 @@ func (s *session) bear(ctx context.Context, l *store.Link) error {
 	if l.BoardSent != nil {
 		// Tried before, with an unknown outcome: if it was born, a planner may have
 		// changed it since, and what the board shows is merged (R24).
-		a, err := s.Board.Appointment(ctx, l.Appointment, s.hint(l))
+		a, err := s.appointment(ctx, l)
 		switch {
 		case err == nil:
 			return s.settleSent(ctx, l, a)
@@ -160,7 +166,7 @@ func (s *session) rename(ctx context.Context, l *store.Link, guid string) (*stor
 // change merges what was found with what the board shows now: the board has no
 // If-Match, so it is read first, and again after a write (R24).
 func (s *session) change(ctx context.Context, l *store.Link) error {
-	a, err := s.Board.Appointment(ctx, l.Appointment, s.hint(l))
+	a, err := s.appointment(ctx, l)
 	switch {
 	case goneFromBoard(err):
 		return s.deletedOnBoard(ctx, l)
@@ -214,7 +220,7 @@ func (s *session) change(ctx context.Context, l *store.Link) error {
 // shadow, and goes to the queue if it is news, so that the other resources and
 // the back offices hear of it (R10, R24).
 func (s *session) readBack(ctx context.Context, l *store.Link) error {
-	a, err := s.Board.Appointment(ctx, l.Appointment, s.hint(l))
+	a, err := s.appointment(ctx, l)
 	switch {
 	case goneFromBoard(err) && boardKnows(l):
 		return s.deletedOnBoard(ctx, l)
@@ -361,6 +367,16 @@ func (s *session) exchangeAppointment(l *store.Link, c appointment.Content, born
 	}
 }
 
+// emailOf is the address of one of the mailbox's resources.
+func (s *session) emailOf(no string) string {
+	for _, r := range s.resources {
+		if r.No == no {
+			return r.Email
+		}
+	}
+	return s.email()
+}
+
 // email is the address by which the board knows the mailbox's resource.
 func (s *session) email() string {
 	if len(s.resources) > 0 {
@@ -383,6 +399,27 @@ func (s *session) hint(l *store.Link) dimescheduler.Hint {
 		}
 	}
 	return h
+}
+
+// appointment reads the link's appointment from the board. That it is gone counts
+// only while the board shows a resource of the mailbox: a key that may see none
+// gets the same answer (R27).
+func (s *session) appointment(ctx context.Context, l *store.Link) (appointment.Appointment, error) {
+	a, err := s.Board.Appointment(ctx, l.Appointment, s.hint(l))
+	if !goneFromBoard(err) || s.visible {
+		return a, err
+	}
+	listed, failed := s.Board.Resources(ctx)
+	if failed != nil {
+		return a, failed
+	}
+	for _, r := range listed {
+		s.visible = s.visible || slices.ContainsFunc(s.all, func(ours *store.Resource) bool { return ours.No == r.No })
+	}
+	if !s.visible {
+		err = &fault.Error{Kind: fault.Permanent, Reason: fault.NotFound, Op: "board: get appointment", Code: dimescheduler.CodeInconclusive}
+	}
+	return a, err
 }
 
 // goneFromBoard reports proof that the board has deleted the appointment.

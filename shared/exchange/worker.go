@@ -46,6 +46,8 @@ const (
 	readPause = time.Second
 	// baselineAge is after how long both sides are compared as a whole.
 	baselineAge = 24 * time.Hour
+	// baselineRetry is how long after the board's list failed it is read again.
+	baselineRetry = time.Hour
 	// maxConflicts is how many 412 in a row are taken as they come (R11).
 	maxConflicts = 3
 	// maxPasses bounds the passes of one nudge, as a guard against a link that
@@ -87,6 +89,8 @@ type session struct {
 	row       *store.Target // as last read or written by us
 	settings  Settings
 	resources []*store.Resource // those with this mailbox that take part
+	all       []*store.Resource // all with this mailbox
+	visible   bool              // the board has shown us a resource of the mailbox
 	conflicts map[string]int    // 412s in a row, by appointment
 	former    map[string]bool   // events that were removed from links; nil = not read yet
 	journal   []store.Transaction
@@ -119,11 +123,10 @@ func (w *Worker) open(ctx context.Context, n bus.Nudge) (*session, error) {
 	if s.settings, err = w.settings.get(ctx, w.Store, now); err != nil {
 		return nil, err
 	}
-	all, err := w.Store.ResourcesOf(ctx, n.Target)
-	if err != nil {
+	if s.all, err = w.Store.ResourcesOf(ctx, n.Target); err != nil {
 		return nil, err
 	}
-	for _, r := range all {
+	for _, r := range s.all {
 		if r.Exchange {
 			s.resources = append(s.resources, r)
 		}
@@ -152,10 +155,19 @@ func (s *session) bookedRead(now time.Time) bool {
 func (s *session) work(ctx context.Context, n bus.Nudge) error {
 	resuming := !s.row.SuspendedSince.IsZero()
 	if err := s.resolveOpen(ctx); err != nil {
+		if errors.Is(err, errLater) && n.Kind != bus.Push {
+			if err := s.book(ctx, s.waitUntil(), true); err != nil { // the read is still owed
+				return err
+			}
+		}
 		return err
 	}
 	if n.Kind == bus.Subscribe || resuming || n.Kind == bus.Read && s.unsubscribed() {
-		if err := s.subscribe(ctx, n); err != nil {
+		if err := s.subscribe(ctx, n); onlySubscription(err) {
+			// It can be read without; renewal and the next sweep try again.
+			s.log.WarnContext(ctx, "no subscription: the mailbox is read by the sweep only", "error", err)
+			s.record("", "subscribe", "Failed", codeOf(err), "the subscription could not be made: "+string(fault.Of(err).Reason))
+		} else if err != nil {
 			return err
 		}
 	}
@@ -181,7 +193,11 @@ func (s *session) work(ctx context.Context, n bus.Nudge) error {
 			return err
 		}
 	}
-	return s.rest(ctx, s.pass)
+	if err := s.rest(ctx, s.pass); err != nil || s.row.Probes == 0 {
+		return err
+	}
+	// Only now has the mailbox shown that it works, for writes too.
+	return s.save(ctx, func(t *store.Target) { t.Probes = 0 })
 }
 
 // wantsRead decides whether a wake-up costs a read, and when. One that names the

@@ -105,6 +105,17 @@ func (r *Router) route(ctx context.Context, c appointment.Change) error {
 		if c.Version.Compare(head.Version) <= 0 {
 			return nil
 		}
+	case known && order > 0 && c.Operation == appointment.Delete && !speaksForAll(c):
+		// Another resource of the same mailbox may still be assigned.
+		shared, err := r.sharesMailbox(ctx, c)
+		if err != nil {
+			return err
+		}
+		if shared {
+			if c, err = r.settle(ctx, head, c); err != nil {
+				return err
+			}
+		}
 	case known && order < 0:
 		r.Log.DebugContext(ctx, "older than what is known: dropped", "appointment", guid, "version", c.Version.String())
 		return nil
@@ -154,6 +165,25 @@ func (r *Router) doubtful(head *store.Head, c appointment.Change) bool {
 		return later && c.Version.Compare(head.Version) < 0
 	}
 	return later && c.Version.Modified.Equal(head.Version.Modified) && !c.Appointment.Partial && Digest(c.Appointment) != head.Digest
+}
+
+// sharesMailbox reports whether a resource that the change names shares its
+// mailbox with another.
+func (r *Router) sharesMailbox(ctx context.Context, c appointment.Change) (bool, error) {
+	for _, who := range c.Appointment.Assignees {
+		row, err := r.Store.Resource(ctx, who.No)
+		if errors.Is(err, store.ErrNotFound) || err == nil && row.Mailbox == "" {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		all, err := r.Store.ResourcesOf(ctx, row.Mailbox)
+		if err != nil || len(all) > 1 {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // settle asks the board which it is. The answer takes the change's place, with a
