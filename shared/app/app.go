@@ -98,7 +98,7 @@ func (a *App) wire(s settings.Settings, version string, log *slog.Logger) {
 	a.Sweep = &exchange.Sweep{Store: a.store, Bus: a.Bus, Now: a.now, Log: log}
 	a.Resources = &exchange.ResourceSync{Store: a.store, Board: board, Calendar: a.graph, Bus: a.Bus, Now: a.now, Log: log}
 	a.Redrive = &exchange.Redrive{Store: a.store, Bus: a.Bus, DeadLetters: (&deadLetters{a.Bus.DeadLetters(), a.store, log}).empty, Now: a.now, Log: log}
-	a.Health = &health.Monitor{Version: version, Log: log, Lag: a.lag, Probes: []health.Probe{
+	a.Health = &health.Monitor{Version: version, Log: log, Lag: a.lag, Parked: a.parked, Probes: []health.Probe{
 		{Name: "tables", Ask: a.store.Ping},
 		{Name: "serviceBus", Ask: a.Bus.Ping},
 		{Name: "keyVault", Ask: func(ctx context.Context) error { _, err := a.Keys(ctx); return err }},
@@ -141,9 +141,18 @@ func (a *App) lag(ctx context.Context) (time.Duration, error) {
 	}
 	var longest time.Duration
 	for _, t := range due {
+		if !t.Participates {
+			continue
+		}
 		longest = max(longest, now.Sub(t.Due))
 	}
 	return longest, nil
+}
+
+// parked is how many messages wait for a person, up to 100.
+func (a *App) parked(ctx context.Context) (int, error) {
+	messages, err := a.store.ParkedMessages(ctx, 100)
+	return len(messages), err
 }
 
 // Close ends what the app holds open. It waits for no work.

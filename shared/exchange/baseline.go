@@ -17,6 +17,12 @@ import (
 	"github.com/google/uuid"
 )
 
+// baselinePeriod is after how long this mailbox is compared with both sides as a
+// whole: a day or a little less, so that a fleet does not keep in step.
+func (s *session) baselinePeriod() time.Duration {
+	return baselineAge - spread(s.mailbox, baselineAge/4)
+}
+
 // compareBoard holds the board's own list against what we know, so that a change
 // that was never enqueued is found too (idea 4). What differs goes to the queue
 // like any change (R10).
@@ -38,7 +44,7 @@ func (s *session) compareBoard(ctx context.Context, window calendar.Window, bega
 		// The board's fault is not this mailbox's: the baseline stays owed.
 		s.log.WarnContext(ctx, "the board's list could not be read: compared later", "error", err)
 		s.record("", "baseline", "Failed", codeOf(err), "the board's list of appointments could not be read")
-		return s.save(ctx, func(t *store.Target) { t.LastBaseline = began.Add(baselineRetry - baselineAge) })
+		return s.save(ctx, func(t *store.Target) { t.LastBaseline = began.Add(baselineRetry - s.baselinePeriod()) })
 	}
 	for _, a := range listed {
 		if err := s.news(ctx, a); err != nil {

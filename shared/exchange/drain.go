@@ -241,6 +241,9 @@ func (s *session) conflict(ctx context.Context, l *store.Link, err error) error 
 	}
 	return s.put(ctx, l, func(l *store.Link) {
 		l.Sent = nil
+		if !lost && e.Modified.Before(l.OutlookSeen.Modified) {
+			l.OutlookSeen.Modified = e.Modified // a GET is no late state (R18): the mailbox's clock went back
+		}
 		finding(l, calendar.Item{Event: e, Removed: lost}, s.Now())
 		l.DueAt = s.Now()
 	})

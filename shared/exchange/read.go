@@ -17,7 +17,7 @@ func (s *session) read(ctx context.Context, full bool) error {
 	began := s.Now()
 	window := s.settings.Window(began)
 	link := s.row.DeltaLink
-	baseline := full || link == "" || began.Sub(s.row.LastBaseline) > baselineAge
+	baseline := full || link == "" || began.Sub(s.row.LastBaseline) > s.baselinePeriod()
 	if baseline {
 		link = ""
 	}

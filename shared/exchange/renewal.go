@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/bus"
@@ -44,19 +45,19 @@ func (r *Renewal) Run(ctx context.Context) error {
 	expires := map[string]time.Time{}
 	for _, s := range list {
 		if s.NotificationURL == r.NotificationURL && s.Mailbox != "" {
-			count[s.Mailbox]++
+			count[strings.ToLower(s.Mailbox)]++ // ids come back in any letter case
 			expires[s.ID] = s.Expires
 		}
 	}
 	takesPart := map[string]bool{}
 	var nudges []bus.Nudge
 	for _, t := range targets {
-		takesPart[t.ID] = t.Participates
+		takesPart[strings.ToLower(t.ID)] = t.Participates
 		if !t.Participates {
 			continue
 		}
 		until, there := expires[t.Subscription]
-		wrong := !there || count[t.ID] != 1
+		wrong := !there || count[strings.ToLower(t.ID)] != 1
 		if wrong || until.Sub(now) < renewBefore+spread(t.ID, renewSpread) {
 			nudges = append(nudges, bus.Nudge{Kind: bus.Subscribe, Target: t.ID, Reason: "renewal", At: now, Missing: wrong})
 		}
@@ -66,7 +67,7 @@ func (r *Renewal) Run(ctx context.Context) error {
 	}
 	orphans := 0
 	for _, s := range list {
-		if s.NotificationURL != r.NotificationURL || s.Mailbox == "" || takesPart[s.Mailbox] {
+		if s.NotificationURL != r.NotificationURL || s.Mailbox == "" || takesPart[strings.ToLower(s.Mailbox)] {
 			continue
 		}
 		if err := r.Calendar.DeleteSubscription(ctx, s.ID); err != nil {

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/bus"
@@ -47,7 +48,7 @@ func (s *session) subscribe(ctx context.Context, n bus.Nudge) error {
 		}
 		keep := ""
 		for _, sub := range list {
-			if sub.Mailbox != s.mailbox || sub.NotificationURL != s.NotificationURL || !sub.Expires.After(now) {
+			if !strings.EqualFold(sub.Mailbox, s.mailbox) || sub.NotificationURL != s.NotificationURL || !sub.Expires.After(now) {
 				continue
 			}
 			if keep == "" || sub.ID == id {

@@ -26,6 +26,9 @@ type Report struct {
 	// LagSeconds is for how long the target has been due that is due the
 	// longest; absent if it is not known.
 	LagSeconds *int64 `json:"lagSeconds,omitempty"`
+	// Parked is how many messages could not be used and wait for a person, 100
+	// at most; absent if it is not known.
+	Parked *int `json:"parkedMessages,omitempty"`
 }
 
 // Check is the state of one dependency.
@@ -48,7 +51,9 @@ type Monitor struct {
 	Probes  []Probe
 	// Lag returns for how long the target has been due that is due the longest; may be nil.
 	Lag func(ctx context.Context) (time.Duration, error)
-	Log *slog.Logger // nil = nowhere
+	// Parked counts the messages that could not be used, up to 100; may be nil.
+	Parked func(ctx context.Context) (int, error)
+	Log    *slog.Logger // nil = nowhere
 	// Keep is how long a report is good for; 0 = 5 s.
 	Keep time.Duration
 
@@ -83,6 +88,14 @@ func (m *Monitor) Check(ctx context.Context) Report {
 		lag, err = m.Lag(ctx)
 		return err
 	})
+	var parked int
+	parkedAnswer := ask(ctx, func(ctx context.Context) (err error) {
+		if m.Parked == nil {
+			return errors.New("not known")
+		}
+		parked, err = m.Parked(ctx)
+		return err
+	})
 	report := Report{Ready: true, Version: m.Version}
 	for i, p := range m.Probes {
 		c := Check{Name: p.Name, OK: true}
@@ -95,6 +108,9 @@ func (m *Monitor) Check(ctx context.Context) Report {
 	if await(ctx, lagAnswer) == nil {
 		seconds := int64(lag / time.Second)
 		report.LagSeconds = &seconds
+	}
+	if await(ctx, parkedAnswer) == nil {
+		report.Parked = &parked
 	}
 	m.report, m.at = report, time.Now()
 	return report

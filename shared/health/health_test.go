@@ -30,10 +30,11 @@ func TestReport(t *testing.T) {
 			}},
 			{"bus", func(context.Context) error { panic("https://secret.example") }},
 		},
-		Lag: func(context.Context) (time.Duration, error) { return 90 * time.Second, nil },
+		Lag:    func(context.Context) (time.Duration, error) { return 90 * time.Second, nil },
+		Parked: func(context.Context) (int, error) { return 2, nil },
 	}
-	lag := int64(90)
-	want := Report{Version: "v1", LagSeconds: &lag, Checks: []Check{
+	lag, parked := int64(90), 2
+	want := Report{Version: "v1", LagSeconds: &lag, Parked: &parked, Checks: []Check{
 		{Name: "tables", OK: true},
 		{Name: "vault", Problem: "denies access: check the app's identity, its roles and secrets"},
 		{Name: "bus", Problem: "fails: see the log"},
