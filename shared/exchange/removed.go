@@ -51,27 +51,6 @@ func (s *session) removed(ctx context.Context, l *store.Link) error {
 	return s.unassign(ctx, l)
 }
 
-// unborn: the event went before the board answered whether it made an
-// appointment of it. Taking it back by the event's id is right either way.
-func (s *session) unborn(ctx context.Context, l *store.Link) error {
-	if l.BoardSent != nil {
-		err := s.Board.DeleteExchange(ctx, s.exchangeAppointment(l, nil, true))
-		s.recordBoard(l, "delete", err)
-		if err != nil {
-			return s.boardFailed(ctx, l, err)
-		}
-	}
-	return s.put(ctx, l, func(l *store.Link) {
-		lose(l)
-		l.BoardSent = nil
-		if boardKnows(l) {
-			proceed(l, s.mailbox, s.Now())
-			return
-		}
-		settle(l, store.Gone)
-	})
-}
-
 // boardChanged reports whether the board has changed the appointment since both
 // sides were last brought together.
 func (s *session) boardChanged(l *store.Link) bool {
