@@ -94,7 +94,7 @@ func (a *App) wire(s settings.Settings, version string, log *slog.Logger) {
 		Store: a.store, Calendar: a.graph, Fits: graph.Fits, Board: board, Bus: a.Bus, Keys: a.Keys,
 		NotificationURL: notifications, LifecycleURL: lifecycle, Now: a.now, Log: log,
 	}
-	a.Renewal = &exchange.Renewal{Store: a.store, Calendar: a.graph, Bus: a.Bus, NotificationURL: notifications, Now: a.now, Log: log}
+	a.Renewal = &exchange.Renewal{Store: a.store, Calendar: a.graph, Bus: a.Bus, Keys: a.Keys, NotificationURL: notifications, Now: a.now, Log: log}
 	a.Sweep = &exchange.Sweep{Store: a.store, Bus: a.Bus, Now: a.now, Log: log}
 	a.Resources = &exchange.ResourceSync{Store: a.store, Board: board, Calendar: a.graph, Bus: a.Bus, Now: a.now, Log: log}
 	a.Redrive = &exchange.Redrive{Store: a.store, Bus: a.Bus, DeadLetters: (&deadLetters{a.Bus.DeadLetters(), a.store, log}).empty, Now: a.now, Log: log}

@@ -173,7 +173,7 @@ func (w *world) newProcess() *process {
 			NotificationURL: notificationURL, LifecycleURL: lifecycleURL,
 		},
 		router:  &routing.Router{Store: state, Board: board, Bus: fakeBus{w}, Now: w.clock, Log: log},
-		renewal: &exchange.Renewal{Store: state, Calendar: calendar, Bus: fakeBus{w}, NotificationURL: notificationURL, Now: w.clock, Log: log},
+		renewal: &exchange.Renewal{Store: state, Calendar: calendar, Bus: fakeBus{w}, Keys: func(context.Context) (exchange.Keys, error) { return keys, nil }, NotificationURL: notificationURL, Now: w.clock, Log: log},
 		sync:    &exchange.ResourceSync{Store: state, Board: board, Calendar: calendar, Bus: fakeBus{w}, Now: w.clock, Log: log},
 		sweep:   &exchange.Sweep{Store: state, Bus: fakeBus{w}, Now: w.clock, Log: log},
 		redrive: &exchange.Redrive{Store: state, Bus: fakeBus{w}, Now: w.clock, Log: log},

@@ -15,9 +15,11 @@ import (
 // and deletes only those of mailboxes that take no part (R36). It keeps no
 // state, so that a run that was cut short is made good by the next.
 type Renewal struct {
-	Store           store.Targets
-	Calendar        Calendar
-	Bus             Bus
+	Store    store.Targets
+	Calendar Calendar
+	Bus      Bus
+	// Keys returns the keys of clientState.
+	Keys            func(ctx context.Context) (Keys, error)
 	NotificationURL string
 	Now             func() time.Time
 	Log             *slog.Logger
@@ -41,6 +43,10 @@ func (r *Renewal) Run(ctx context.Context) error {
 		r.Log.WarnContext(ctx, "Graph's list of subscriptions could not be read", "error", failed)
 		return r.byRows(ctx, targets, now)
 	}
+	keys, err := r.Keys(ctx)
+	if err != nil {
+		return err
+	}
 	count := map[string]int{}
 	expires := map[string]time.Time{}
 	for _, s := range list {
@@ -57,8 +63,9 @@ func (r *Renewal) Run(ctx context.Context) error {
 			continue
 		}
 		until, there := expires[t.Subscription]
+		outdated := t.SubscriptionKey != keys.Fingerprint() // its clientState has been rotated (R37)
 		wrong := !there || count[strings.ToLower(t.ID)] != 1
-		if wrong || until.Sub(now) < renewBefore+spread(t.ID, renewSpread) {
+		if wrong || outdated || until.Sub(now) < renewBefore+spread(t.ID, renewSpread) {
 			nudges = append(nudges, bus.Nudge{Kind: bus.Subscribe, Target: t.ID, Reason: "renewal", At: now, Missing: wrong})
 		}
 	}

@@ -172,3 +172,29 @@ func TestRule_R38_ARenewalReadsToo(t *testing.T) {
 	w.must(w.nudge(bus.Subscribe, "R1"))
 	w.shown("the board", "R1", w.onBoard("R1"), []card{born("Never told", 2)})
 }
+
+// The key that signed is replaced: within one run of the timer each subscription
+// is one that the new key has signed, and the old one is gone.
+func TestRule_R37_ARotatedKeyReplacesTheSubscriptions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, options{})
+	before := w.graph.Subscriptions()
+	old := keys
+	rotated := exchange.Keys{[]byte("fedcba9876543210fedcba9876543210"), old[0]}
+	current := func(context.Context) (exchange.Keys, error) { return rotated, nil }
+	w.proc.worker.Keys, w.proc.renewal.Keys = current, current
+	w.must(w.proc.renewal.Run(t.Context()))
+	w.settle()
+	after := w.graph.Subscriptions()
+	if len(before) != 1 || len(after) != 1 || after[0].ID == before[0].ID {
+		t.Fatalf("subscriptions %v, then %v: want one, and another", before, after)
+	}
+	if _, ok := rotated[:1].Verify(after[0].ClientState); !ok {
+		t.Error("the new subscription is not signed by the new key alone")
+	}
+	w.must(w.proc.renewal.Run(t.Context()))
+	w.settle()
+	if again := w.graph.Subscriptions(); len(again) != 1 || again[0].ID != after[0].ID {
+		t.Errorf("the next run replaces it once more: %v", again)
+	}
+}
