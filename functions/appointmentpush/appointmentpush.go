@@ -26,7 +26,7 @@ type Router interface {
 // Handler returns the function.
 func Handler(decode Decode, router Router) func(context.Context, funchost.Message) error {
 	return func(ctx context.Context, m funchost.Message) error {
-		change, err := decode(m.Body, m.Property(bus.PropertyChangeType), sequence(m), m.Enqueued)
+		change, err := decode(m.Body, m.Property(bus.PropertyChangeType), sequence(m), enqueued(m))
 		if err != nil {
 			return err
 		}
@@ -41,4 +41,13 @@ func sequence(m funchost.Message) int64 {
 		return first
 	}
 	return m.SequenceNumber
+}
+
+// enqueued is likewise that of the first delivery: it stands for a missing
+// LastModifiedDate.
+func enqueued(m funchost.Message) time.Time {
+	if first, err := time.Parse(time.RFC3339Nano, m.Property(bus.PropertyFirstEnqueued)); err == nil {
+		return first
+	}
+	return m.Enqueued
 }

@@ -5,6 +5,8 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -127,9 +129,16 @@ func (a *App) Keys(ctx context.Context) (exchange.Keys, error) {
 // Park keeps a message that can not be used, for people to look at.
 func (a *App) Park(ctx context.Context, function string, m funchost.Message, reason error) error {
 	return a.store.Park(ctx, &store.Parked{
-		ID: fmt.Sprintf("%s-%d", function, m.SequenceNumber), Queue: function, MessageID: m.MessageID,
+		ID: fmt.Sprintf("%s-%d-%s", function, m.SequenceNumber, digest(m.Body)), Queue: function, MessageID: m.MessageID,
 		Reason: reason.Error(), Body: m.Body, Properties: m.Properties, At: a.now(),
 	})
+}
+
+// digest keeps two messages apart whose sequence numbers are the same, as those
+// of a queue that was made anew.
+func digest(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:6])
 }
 
 // lag is for how long the mailbox has been due that is due the longest.
@@ -186,7 +195,7 @@ func (d *deadLetters) empty(ctx context.Context) error {
 		}
 		d.log.ErrorContext(ctx, "an appointment message has died for the last time and is parked", "message_id", l.Change.MessageID, "reason", l.Reason)
 		err := d.store.Park(ctx, &store.Parked{
-			ID: "dead-" + l.Change.MessageID, Queue: "appointments", MessageID: l.Change.MessageID,
+			ID: fmt.Sprintf("dead-%d-%s", l.Change.First, digest(l.Change.Body)), Queue: "appointments", MessageID: l.Change.MessageID,
 			Reason: "dead letter, returned " + fmt.Sprint(l.Change.Redriven) + " times: " + l.Reason,
 			Body:   l.Change.Body, Properties: map[string]string{bus.PropertyChangeType: string(l.Change.Operation)}, At: time.Now(),
 		})

@@ -76,7 +76,7 @@ func transport(s settings.Settings, address string) *http.Transport {
 
 func (id *identity) vault(s settings.Settings) (*secret.Vault, error) {
 	return secret.NewVault(secret.Options{
-		URL: s.Vault.URL, Credential: id.app, Local: s.Local, HTTPClient: &http.Client{Transport: transport(s, s.Vault.URL)},
+		URL: s.Vault.URL, Credential: id.app, Local: s.TLS(s.Vault.URL) != nil, HTTPClient: &http.Client{Transport: transport(s, s.Vault.URL)},
 	})
 }
 

@@ -158,6 +158,9 @@ func (d DeadLetters) copyOf(m *azservicebus.ReceivedMessage, l DeadLetter) *azse
 	}
 	c.ApplicationProperties[PropertyFirst] = l.Change.First
 	c.ApplicationProperties[PropertyRedriven] = int64(n)
+	if _, known := c.ApplicationProperties[PropertyFirstEnqueued]; !known && m.EnqueuedTime != nil {
+		c.ApplicationProperties[PropertyFirstEnqueued] = m.EnqueuedTime.UTC().Format(time.RFC3339Nano)
+	}
 	c.ScheduledEnqueueTime = new(d.s.o.Clock().UTC().Add(pauses[l.Change.Redriven]))
 	return c
 }

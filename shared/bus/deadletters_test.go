@@ -50,6 +50,11 @@ func TestRule_R5_DeadLettersReturnWithTheirFirstSequenceNumber(t *testing.T) {
 			t.Fatalf("death %d: the original is still there", n+1)
 		}
 		m := peek(t, broker, queue)[0]
+		enqueued, _ := m.ApplicationProperties[bus.PropertyFirstEnqueued].(string)
+		if at, err := time.Parse(time.RFC3339Nano, enqueued); err != nil || at.Before(began.Add(-time.Minute)) || at.After(time.Now()) {
+			t.Errorf("death %d: first enqueued %q, want when the first delivery was", n+1, enqueued)
+		}
+		delete(m.ApplicationProperties, bus.PropertyFirstEnqueued)
 		want := map[string]any{bus.PropertyChangeType: "Update", "theirs": "kept", bus.PropertyFirst: first, bus.PropertyRedriven: int64(n + 1)}
 		if d := cmp.Diff(want, m.ApplicationProperties); d != "" || m.MessageID != fmt.Sprintf("m#%d", n+1) || string(m.Body) != `{"a":1}` {
 			t.Errorf("death %d: %+v -want +got\n%s", n+1, m, d)

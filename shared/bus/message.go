@@ -87,6 +87,8 @@ const (
 	PropertyTraceparent = "traceparent"
 	// PropertyFirst is the sequence number of the first delivery (R5).
 	PropertyFirst = "firstSequenceNumber"
+	// PropertyFirstEnqueued is when the first delivery was enqueued, RFC 3339 (R5).
+	PropertyFirstEnqueued = "firstEnqueued"
 	// PropertyRedriven counts the returns from the dead letters.
 	PropertyRedriven = "redriven"
 )

@@ -93,7 +93,8 @@ func DecodeChange(body []byte, changeType string, seq int64, enqueued time.Time,
 		a.Partial = false
 	}
 	version := appointment.Version{Modified: a.Modified, Sequence: seq}
-	if a.Modified.IsZero() {
+	// A time that lies ahead would make every later change look old.
+	if a.Modified.IsZero() || !enqueued.IsZero() && a.Modified.After(enqueued.Add(time.Hour)) {
 		version.Modified = enqueued.UTC()
 	}
 	return appointment.Change{

@@ -29,7 +29,7 @@ type Options struct {
 	// Log gets one closing line per invocation; nil = nowhere.
 	Log *slog.Logger
 	// Park keeps a message that can not be used, with the reason, for people to
-	// look at; function is that of the queue. It is called for Poison errors,
+	// look at; function is that of the queue. It is called for Poison and Permanent errors,
 	// before the message is completed, and again if it fails or the process
 	// dies in between. nil: such a message goes the way of the dead letters.
 	Park func(ctx context.Context, function string, m Message, reason error) error

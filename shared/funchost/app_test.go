@@ -67,8 +67,8 @@ func TestQueueErrors(t *testing.T) {
 		outcome, reason string
 	}{
 		{"nil", nil, nil, 200, 0, "ok", ""},
-		{"permanent", permanent, nil, 200, 0, "refused", "invalid"},
-		{"wrapped permanent", fmt.Errorf("push: %w", permanent), nil, 200, 0, "refused", "invalid"},
+		{"permanent", permanent, nil, 200, 1, "parked", "invalid"},
+		{"wrapped permanent", fmt.Errorf("push: %w", permanent), nil, 200, 1, "parked", "invalid"},
 		{"transient", transient, nil, 500, 0, "failed", "unavailable"},
 		{"unclassified", errors.New("huh"), nil, 500, 0, "failed", "other"},
 		{"out of time", context.DeadlineExceeded, nil, 500, 0, "failed", "timeout"},

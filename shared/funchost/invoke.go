@@ -93,9 +93,9 @@ func outcomeOf(ctx context.Context, j job, err error) (outcome string, level slo
 		return "panic", slog.LevelError, err
 	}
 	switch fault.Of(err).Kind {
-	case fault.Permanent:
-		return "refused", slog.LevelWarn, err
-	case fault.Poison:
+	case fault.Permanent, fault.Poison:
+		// Nobody below has dealt with it: to try again would not help, and to
+		// complete it without keeping it would lose it.
 		if j.park == nil {
 			break // a timer's own input: there is nothing to keep
 		}

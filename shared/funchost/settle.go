@@ -12,8 +12,8 @@ import (
 // the queue's last delivery, put into the dead letters.
 //
 // A function that can wait has written down what is pending and returns nil;
-// an error that is transient here means that not even that worked. Poison is
-// 200 because the message has been parked before (Options.Park).
+// an error that is transient here means that not even that worked. Poison and
+// Permanent are 200 because the message has been parked before (Options.Park).
 func Settle(err error) int {
 	if err == nil {
 		return http.StatusOK

@@ -19,6 +19,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/bus"
@@ -111,6 +112,7 @@ func (h Hook) wake(ctx context.Context, items []json.RawMessage) error {
 	for _, raw := range items {
 		var item struct {
 			ClientState    string `json:"clientState"`
+			ChangeType     string `json:"changeType"`
 			LifecycleEvent string `json:"lifecycleEvent"`
 			ResourceData   struct {
 				ID   string `json:"id"`
@@ -127,7 +129,7 @@ func (h Hook) wake(ctx context.Context, items []json.RawMessage) error {
 			continue
 		}
 		n := h.Wake(item.LifecycleEvent)
-		if d := item.ResourceData; item.LifecycleEvent == "" && d.ID != "" && d.ETag != "" {
+		if d := item.ResourceData; item.LifecycleEvent == "" && !strings.EqualFold(item.ChangeType, "deleted") && d.ID != "" && d.ETag != "" {
 			n.States = []bus.EventState{{Event: d.ID, ETag: d.ETag}}
 		}
 		i, known := index[mailbox]

@@ -11,7 +11,6 @@ package routing
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -215,7 +214,11 @@ func (r *Router) settle(ctx context.Context, head *store.Head, c appointment.Cha
 	case head.Operation != appointment.Delete && c.Operation != appointment.Delete:
 		return c, nil
 	}
-	return c, fmt.Errorf("settle a doubtful change: %w", err)
+	// Whatever the board says to the question, the change itself is in order: it
+	// must not be given up as refused.
+	f := *fault.Of(err)
+	f.Kind, f.Op, f.Err = fault.Transient, "routing: settle a doubtful change", err
+	return c, &f
 }
 
 func later(a, b time.Time) time.Time {

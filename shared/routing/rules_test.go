@@ -359,3 +359,18 @@ func TestRule_R1_DueIsLoweredBeforeTheLinkIsWritten(t *testing.T) {
 		t.Errorf("redrive finds %d targets, %v", len(due), err)
 	}
 }
+
+// The board refuses the question about a doubtful change. That says nothing of
+// the change, which must come again.
+func TestRule_R8_ARefusedQuestionDoesNotGiveUpTheChange(t *testing.T) {
+	refuses := board(func() (appointment.Appointment, error) {
+		return appointment.Appointment{}, &fault.Error{Kind: fault.Permanent, Reason: fault.Invalid, Op: "board", Code: "HTTP400"}
+	})
+	n := newBench(t, refuses)
+	n.route(update(1, 1, "R1"))
+	n.route(deletion(2, 2))
+	if err := n.Route(t.Context(), update(3, 3, "R1")); err == nil || fault.Of(err).Kind != fault.Transient {
+		t.Errorf("a life after a Delete ends in %v, want a transient fault", err)
+	}
+	n.headIs(appointment.Delete, 2)
+}

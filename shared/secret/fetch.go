@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -19,10 +20,11 @@ func (v *Vault) fetch(ctx context.Context, name string) (Secret, error) {
 	if err != nil {
 		return Secret{}, classify(name, err)
 	}
-	if resp.Value == nil || *resp.Value == "" {
+	// A line break at its end is the mistake of who stored it from a file.
+	if resp.Value == nil || strings.TrimSpace(*resp.Value) == "" {
 		return Secret{}, unusable(name, "SecretEmpty", "has no value", "store one")
 	}
-	return New(*resp.Value), nil
+	return New(strings.TrimSpace(*resp.Value)), nil
 }
 
 // classify turns an error of the SDK into a fault. The text of the SDK's error

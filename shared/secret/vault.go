@@ -37,6 +37,8 @@ type Options struct {
 	Pause time.Duration
 	// Timeout bounds one read with its retries; 0 = 20 s.
 	Timeout time.Duration
+	// Patience is how long a caller waits for a read while there is a good value; 0 = 1 s.
+	Patience time.Duration
 	// Clock is for tests; nil = time.Now.
 	Clock func() time.Time
 }
@@ -72,6 +74,7 @@ func NewVault(o Options) (*Vault, error) {
 	setDefault(&o.Grace, 4*time.Hour)
 	setDefault(&o.Pause, 10*time.Second)
 	setDefault(&o.Timeout, 20*time.Second)
+	setDefault(&o.Patience, time.Second)
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -107,6 +110,8 @@ func (v *Vault) Close() {
 // Auth with WholeTarget if it is absent, disabled, empty or denied, else
 // Unavailable.
 func (v *Vault) Get(ctx context.Context, name string) (Secret, error) {
+	patience := time.NewTimer(v.o.Patience)
+	defer patience.Stop()
 	for {
 		value, flight, err := v.look(name)
 		if flight == nil {
@@ -114,10 +119,23 @@ func (v *Vault) Get(ctx context.Context, name string) (Secret, error) {
 		}
 		select {
 		case <-flight:
+		case <-patience.C:
+			if value, ok := v.known(name); ok {
+				return value, nil
+			}
 		case <-ctx.Done():
 			return Secret{}, &fault.Error{Kind: fault.Transient, Reason: fault.Of(ctx.Err()).Reason, Op: "key vault: get " + name, Err: ctx.Err()}
 		}
 	}
+}
+
+// known returns the last good value if it is not too old.
+func (v *Vault) known(name string) (Secret, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	e := v.entries[name]
+	ok := !e.read.IsZero() && v.o.Clock().Before(e.read.Add(v.o.TTL+v.o.Grace)) && (e.err == nil || fault.Is(e.err, fault.Unavailable))
+	return e.value, ok
 }
 
 // look returns what is known, or the read to wait for.

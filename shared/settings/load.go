@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -25,6 +26,9 @@ func Load(getenv func(string) string) (Settings, error) {
 	s.localCA = l.localCA()
 
 	s.PublicURL = l.address(namePublicURL)
+	if u, err := url.Parse(s.PublicURL); err == nil && u.Path != "" {
+		l.problem(namePublicURL, "holds a path", "write https://host alone: the app adds /api/graph/... itself")
+	}
 	s.IdentityClientID = l.guid(nameIdentity)
 	s.ServiceBus = l.serviceBus()
 	s.Tables = l.tables()

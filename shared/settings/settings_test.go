@@ -124,6 +124,7 @@ func TestProblems(t *testing.T) {
 		says    string
 	}{
 		{"plain http in Azure", azure, map[string]string{namePublicURL: "http://127.0.0.1"}, namePublicURL, "plain http"},
+		{"a public address with a path", azure, map[string]string{namePublicURL: "https://app.example/api"}, namePublicURL, "holds a path"},
 		{"plain http to another machine", local, map[string]string{nameBoardURL: "http://board.example"}, nameBoardURL, "another machine"},
 		{"a name that only looks like loopback", local, map[string]string{nameBoardURL: "http://127.0.0.1.example"}, nameBoardURL, "another machine"},
 		{"localhost in the user part", local, map[string]string{nameBoardURL: "http://localhost@evil.example"}, nameBoardURL, "more than host"},
