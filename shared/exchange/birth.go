@@ -119,7 +119,7 @@ func (s *session) unborn(ctx context.Context, l *store.Link) error {
 		lose(l)
 		l.BoardSent = nil
 		if boardKnows(l) {
-			proceed(l, s.mailbox, s.Now())
+			proceed(l, s.Now())
 			return
 		}
 		settle(l, store.Gone)

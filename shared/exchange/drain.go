@@ -110,7 +110,7 @@ func (s *session) drain(ctx context.Context, appointments []string) error {
 		return err
 	}
 	links, errs := s.Store.UpdateLinks(ctx, s.mailbox, appointments, func(l *store.Link) error {
-		plan(l, s.mailbox, now)
+		plan(l, now)
 		if l.Sent != nil {
 			l.DueAt = now
 		}
@@ -172,7 +172,7 @@ func (s *session) call(ctx context.Context, links []*store.Link, writes []calend
 		}
 		if deleted := calendar.Op(mine.Op) == calendar.Delete && gone(r.Err); r.Err == nil || deleted {
 			landed(l, *mine, r.Event, s.Now())
-			proceed(l, s.mailbox, s.Now())
+			proceed(l, s.Now())
 		}
 		return nil
 	})

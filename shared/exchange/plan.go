@@ -13,7 +13,7 @@ import (
 // the intent that is stored before the effect (R12); with nothing to write it
 // puts the link to rest. It decides on the link alone, so that it may run again
 // on a fresh row.
-func plan(l *store.Link, mailbox string, now time.Time) {
+func plan(l *store.Link, now time.Time) {
 	if l.Sent != nil || l.BoardSent != nil || l.Inbound != nil {
 		return // first things first (R12, R24)
 	}
@@ -81,9 +81,9 @@ func lose(l *store.Link) {
 
 // proceed plans again and keeps the plan if it says that nothing is left to
 // do; else the link stays due and the next pass stores the next intent.
-func proceed(l *store.Link, mailbox string, now time.Time) {
+func proceed(l *store.Link, now time.Time) {
 	next := *l
-	plan(&next, mailbox, now)
+	plan(&next, now)
 	if next.Sent == nil {
 		*l = next
 	} else {

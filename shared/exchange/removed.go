@@ -12,7 +12,7 @@ import (
 // list did not hold: first the proof (R27), then what follows for the board.
 func (s *session) removed(ctx context.Context, l *store.Link) error {
 	if l.OutlookSeen.EventID == "" {
-		return s.put(ctx, l, func(l *store.Link) { l.Inbound = nil; proceed(l, s.mailbox, s.Now()) })
+		return s.put(ctx, l, func(l *store.Link) { l.Inbound = nil; proceed(l, s.Now()) })
 	}
 	e, err := s.Calendar.Event(ctx, s.mailbox, l.OutlookSeen.EventID)
 	if err != nil && !gone(err) {
@@ -27,7 +27,7 @@ func (s *session) removed(ctx context.Context, l *store.Link) error {
 			return s.put(ctx, l, func(l *store.Link) {
 				l.Inbound = nil
 				finding(l, calendar.Item{Event: e}, s.Now())
-				proceed(l, s.mailbox, s.Now())
+				proceed(l, s.Now())
 			})
 		}
 	}
@@ -41,7 +41,7 @@ func (s *session) removed(ctx context.Context, l *store.Link) error {
 				settle(l, store.Gone)
 				return
 			}
-			proceed(l, s.mailbox, s.Now())
+			proceed(l, s.Now())
 		})
 	case !boardKnows(l):
 		return s.unborn(ctx, l)
@@ -155,7 +155,7 @@ func (s *session) leave(ctx context.Context, l *store.Link, left *appointment.Ap
 				l.Wanted.Version.Modified = s.Now()
 			}
 		}
-		proceed(l, s.mailbox, s.Now())
+		proceed(l, s.Now())
 	})
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func (s *session) resolve(ctx context.Context, l *store.Link) error {
 	e, err := s.Calendar.Event(ctx, s.mailbox, l.OutlookSeen.EventID)
 	switch {
 	case gone(err) && calendar.Op(l.Sent.Op) == calendar.Delete:
-		return s.put(ctx, l, func(l *store.Link) { lose(l); proceed(l, s.mailbox, s.Now()) })
+		return s.put(ctx, l, func(l *store.Link) { lose(l); proceed(l, s.Now()) })
 	case gone(err):
 		return s.put(ctx, l, func(l *store.Link) {
 			l.Sent = nil
@@ -58,7 +58,7 @@ func (s *session) resolve(ctx context.Context, l *store.Link) error {
 			return s.linkFailed(ctx, l, err, true)
 		}
 		if !there { // in Deleted Items
-			return s.put(ctx, l, func(l *store.Link) { lose(l); proceed(l, s.mailbox, s.Now()) })
+			return s.put(ctx, l, func(l *store.Link) { lose(l); proceed(l, s.Now()) })
 		}
 	}
 	return s.put(ctx, l, func(l *store.Link) {

@@ -58,7 +58,7 @@ func (s *session) giveWay(ctx context.Context, l *store.Link) error {
 			l.BoardSeen.Content = l.BoardSeen.Content.With(in.Content.Only(changedFields(l.OutlookSeen.Content, in.Content)...))
 		}
 		accept(l)
-		proceed(l, s.mailbox, s.Now())
+		proceed(l, s.Now())
 	})
 }
 
@@ -100,7 +100,7 @@ func (s *session) change(ctx context.Context, l *store.Link) error {
 			s.want(l, a, before)
 			agreeOn(l, a.Content, nil)
 			accept(l)
-			proceed(l, s.mailbox, s.Now())
+			proceed(l, s.Now())
 		})
 		if err != nil {
 			return err
@@ -147,7 +147,7 @@ func (s *session) readBack(ctx context.Context, l *store.Link) error {
 		l.BoardSent = nil
 		l.Attempts, l.FailureCode, l.FailureText = 0, "", ""
 		accept(l)
-		proceed(l, s.mailbox, s.Now())
+		proceed(l, s.Now())
 	})
 	if err != nil {
 		return err
@@ -226,7 +226,7 @@ func (s *session) deletedOnBoard(ctx context.Context, l *store.Link) error {
 		l.BoardSent, l.BoardMissing = nil, time.Time{}
 		l.DueAt = s.Now()
 		accept(l)
-		proceed(l, s.mailbox, s.Now())
+		proceed(l, s.Now())
 	})
 	if err != nil {
 		return err
@@ -241,7 +241,7 @@ func (s *session) unassignedOnBoard(ctx context.Context, l *store.Link, a appoin
 		s.want(l, a, before)
 		l.BoardSent = nil
 		accept(l)
-		proceed(l, s.mailbox, s.Now())
+		proceed(l, s.Now())
 	})
 	if err != nil {
 		return err

@@ -211,10 +211,14 @@ func short(ctx context.Context) bool {
 
 // backoff returns how long to wait after the n-th failure in a row: doubling
 // from two seconds to a quarter of an hour, up to a third less for each by its
-// own measure, or what the other side asked for.
+// own measure, or what the other side asked for. A nil err has asked for nothing.
 func backoff(who string, n int, err error) time.Duration {
 	d := min(2*time.Second<<min(n, 9), 15*time.Minute)
-	return max(d-spread(who, d/3), fault.Of(err).RetryAfter)
+	d -= spread(who, d/3)
+	if f := fault.Of(err); f != nil {
+		d = max(d, f.RetryAfter)
+	}
+	return d
 }
 
 // spread returns a stable part of the span for a mailbox or an appointment, so
