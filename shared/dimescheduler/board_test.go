@@ -120,14 +120,14 @@ func TestAgainstTheBoard(t *testing.T) {
 				t.Errorf("%v -want +got\n%s", list[0].Assignees, d)
 			}
 
-			if err := c.Notify(ctx, dimescheduler.Notification{Appointment: got, Connector: "exchange", Severity: dimescheduler.Warning, Code: "DSEX001", Text: "no mailbox", At: nine}); err != nil {
+			if err := c.UpsertNotification(ctx, dimescheduler.Notification{Appointment: got, Connector: "exchange", Severity: dimescheduler.Warning, Code: "DSEX001", Text: "no mailbox", At: nine}); err != nil {
 				t.Fatal(err)
 			}
 			if n := board.Notifications(); len(n) != 1 || n[0].Type != 1 || n[0].AppointmentGUID != ref.Guid || !n[0].Date.Equal(nine) {
 				t.Errorf("notifications: %+v", n)
 			}
 			for range 2 {
-				if err := c.ClearNotification(ctx, dimescheduler.Notification{Appointment: got, Connector: "exchange", Code: "DSEX001"}); err != nil {
+				if err := c.DeleteNotification(ctx, dimescheduler.Notification{Appointment: got, Connector: "exchange", Code: "DSEX001"}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -158,8 +158,9 @@ func (n Notification) parameters() []parameter {
 	)
 }
 
-// Notify shows a notification on the board.
-func (c *Client) Notify(ctx context.Context, n Notification) error {
+// UpsertNotification shows a notification on the board until DeleteNotification
+// takes it away. Repeating it, or calling it with another text, makes no second one.
+func (c *Client) UpsertNotification(ctx context.Context, n Notification) error {
 	_, err := c.imports(ctx, "mboc_upsertNotification", append(n.parameters(),
 		param("NotificationType", strconv.Itoa(int(n.Severity))),
 		param("NotificationText", n.Text),
@@ -168,9 +169,9 @@ func (c *Client) Notify(ctx context.Context, n Notification) error {
 	return err
 }
 
-// ClearNotification removes what Notify has shown with the same key. Repeating
-// it is no error.
-func (c *Client) ClearNotification(ctx context.Context, n Notification) error {
+// DeleteNotification removes what UpsertNotification has shown with the same key;
+// one that is not there is no error.
+func (c *Client) DeleteNotification(ctx context.Context, n Notification) error {
 	_, err := c.imports(ctx, "mboc_deleteNotification", n.parameters()...)
 	return err
 }
