@@ -128,7 +128,9 @@ func (d Delta) at(now time.Time) Delta {
 // tombstone reports whether nothing but the memory of it is left in a link,
 // so that Prune may take it (R7).
 func tombstone(l *Link, before time.Time) bool {
-	return l.State == Gone && l.DueAt.IsZero() && l.Updated.Before(before)
+	// A hidden link lives as long as its event (R32).
+	over := l.State == Gone || l.State == Hidden && l.OutlookSeen.EventID == ""
+	return over && l.DueAt.IsZero() && l.Updated.Before(before)
 }
 
 // buried is tombstone for heads: those of appointments deleted on the board.

@@ -54,6 +54,7 @@ func TestEveryFieldIsStored(t *testing.T) {
 	roundTrip[Head](t)
 	roundTrip[Target](t)
 	roundTrip[Resource](t)
+	roundTrip[Preferences](t)
 	roundTrip[Transaction](t)
 	roundTrip[Parked](t)
 	roundTrip[Delta](t)
@@ -69,7 +70,7 @@ func TestRule_R40ColumnsAreOnlyAdded(t *testing.T) {
 	const file = "testdata/columns.txt"
 	now := slices.Concat(
 		described[Link](t, "links"), described[Head](t, "appointments"), described[Target](t, "targets"),
-		described[Resource](t, "resources"), described[Transaction](t, "transactions"), described[Parked](t, "parked"),
+		described[Resource](t, "resources"), described[Preferences](t, "preferences"), described[Transaction](t, "transactions"), described[Parked](t, "parked"),
 		described[Delta](t, "deltas"), described[setting](t, "settings"),
 	)
 	if *update {

@@ -57,6 +57,14 @@ type Link struct {
 	// Inbound is what a read found and nobody has dealt with yet (R16).
 	Inbound *Inbound
 
+	// Flow is how much of the event its owner let the board see when this side was
+	// last carried over (R19, R33): for an event born in Outlook that is Withheld
+	// the state is Hidden.
+	Flow appointment.Flow
+	// Copied is what the person wrote into a board-born appointment and we carried
+	// to the board, to take it back should it become private (R33); nil = nothing.
+	Copied *Copied
+
 	// BoardMissing is when a complete list of the board first lacked the
 	// appointment though it is wanted here; zero = it did not (R27).
 	BoardMissing time.Time
@@ -125,6 +133,11 @@ type BoardSent struct {
 	Op      string // "upsert", "unassign"
 	Content appointment.Content
 	At      time.Time
+}
+
+// Copied are words of a person that the board was given, and what it had before.
+type Copied struct {
+	Wrote, Before appointment.Content
 }
 
 // Inbound is a finding of a read that is not applied yet.

@@ -22,6 +22,7 @@ type Mem struct {
 	heads        map[string]*Head
 	targets      map[targetKey]*Target
 	resources    map[string]*Resource
+	preferences  map[string]*Preferences
 	transactions []Transaction // oldest first
 	parked       map[string]*Parked
 	deltas       map[[2]string]Delta
@@ -40,15 +41,16 @@ var _ Store = (*Mem)(nil)
 // NewMem returns an empty store; now is the clock of Updated.
 func NewMem(now func() time.Time) *Mem {
 	return &Mem{
-		now:       now,
-		links:     map[string]map[string]*Link{},
-		events:    map[[2]string]string{},
-		heads:     map[string]*Head{},
-		targets:   map[targetKey]*Target{},
-		resources: map[string]*Resource{},
-		parked:    map[string]*Parked{},
-		deltas:    map[[2]string]Delta{},
-		values:    map[string]value{},
+		now:         now,
+		links:       map[string]map[string]*Link{},
+		events:      map[[2]string]string{},
+		heads:       map[string]*Head{},
+		targets:     map[targetKey]*Target{},
+		resources:   map[string]*Resource{},
+		preferences: map[string]*Preferences{},
+		parked:      map[string]*Parked{},
+		deltas:      map[[2]string]Delta{},
+		values:      map[string]value{},
 	}
 }
 

@@ -58,6 +58,9 @@ type Target struct {
 	// whole; 0 = as many as fit (R15).
 	BatchSize int
 	Round     int64 // counts the rounds, for logs
+	// Filter is the fingerprint of the choices by which the calendar was last read
+	// as a whole: when they are others it is read again.
+	Filter string
 
 	Subscription        string // id of the change notification subscription
 	SubscriptionExpires time.Time
@@ -221,6 +224,7 @@ type Store interface {
 	Links
 	Targets
 	Directory
+	People
 	Journal
 	Values
 	// Ping reports whether the store can be read and written.

@@ -20,6 +20,7 @@ type Tables struct {
 	now func() time.Time
 
 	links, appointments, targets, resources   *aztables.Client
+	preferences                               *aztables.Client
 	transactions, parked, deltas, settingRows *aztables.Client
 }
 
@@ -64,6 +65,7 @@ func OpenTables(ctx context.Context, service *aztables.ServiceClient, opts Optio
 	}{
 		{&t.links, "links"}, {&t.appointments, "appointments"}, {&t.targets, "targets"}, {&t.resources, "resources"},
 		{&t.transactions, "transactions"}, {&t.parked, "parked"}, {&t.deltas, "deltas"}, {&t.settingRows, "settings"},
+		{&t.preferences, "preferences"},
 	} {
 		names = append(names, opts.Prefix+table.name)
 		*table.client = service.NewClient(opts.Prefix + table.name)

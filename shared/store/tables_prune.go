@@ -37,7 +37,7 @@ const pruning = "store: prune"
 // pruneLinks removes tombstones. What the listing shows is old news: each row
 // is read again, judged, and removed only as it was read.
 func (t *Tables) pruneLinks(ctx context.Context, before time.Time) (int, error) {
-	filter := "State eq " + quote(string(Gone)) + " and Updated lt " + quote(timeText(before))
+	filter := "(State eq " + quote(string(Gone)) + " or State eq " + quote(string(Hidden)) + " and OutlookSeenEventID eq '') and Updated lt " + quote(timeText(before))
 	return t.pruneRead(ctx, t.links, filter, func(r *row) (bool, error) {
 		l, err := r.link(pruning)
 		if err != nil || !tombstone(l, before) {

@@ -166,6 +166,18 @@ func (f *Flaky) PutResource(ctx context.Context, r *store.Resource) error {
 	return flaky0(f, "PutResource", func() error { return f.Store.PutResource(ctx, r) })
 }
 
+func (f *Flaky) Preferences(ctx context.Context, resource string) (*store.Preferences, error) {
+	return flaky1(f, "Preferences", func() (*store.Preferences, error) { return f.Store.Preferences(ctx, resource) })
+}
+
+func (f *Flaky) AllPreferences(ctx context.Context) ([]*store.Preferences, error) {
+	return flaky1(f, "AllPreferences", func() ([]*store.Preferences, error) { return f.Store.AllPreferences(ctx) })
+}
+
+func (f *Flaky) SwapPreferences(ctx context.Context, p *store.Preferences) error {
+	return flaky0(f, "SwapPreferences", func() error { return f.Store.SwapPreferences(ctx, p) })
+}
+
 func (f *Flaky) Record(ctx context.Context, t ...store.Transaction) error {
 	return flaky0(f, "Record", func() error { return f.Store.Record(ctx, t...) })
 }

@@ -210,6 +210,10 @@ func testPrune(t *testing.T, s store.Store) {
 	update(t, s, guid(1), gone)
 	update(t, s, guid(2), full)
 	update(t, s, guid(3), func(l *store.Link) { gone(l); l.OutlookSeen.EventID = "3"; l.DueAt = base })
+	hidden := func(l *store.Link) { gone(l); l.State, l.OutlookSeen.EventID = store.Hidden, "4" }
+	update(t, s, guid(4), hidden)
+	update(t, s, guid(5), hidden)
+	update(t, s, guid(5), func(l *store.Link) { l.OutlookSeen.EventID = "" })
 	for i, op := range []appointment.Operation{appointment.Delete, appointment.Update} {
 		if err := s.SwapHead(ctx, &store.Head{Appointment: guid(i), Operation: op}); err != nil {
 			t.Fatal(err)
@@ -258,18 +262,19 @@ func testPrune(t *testing.T, s store.Store) {
 	if left, err := s.Deltas(ctx, "", 10); err != nil || len(left) != 1 || left[0].Event != "1" {
 		t.Errorf("deltas: %v, %v", left, err)
 	}
-	if links, err := s.Links(ctx, mailbox); err != nil || len(links) != 3 {
+	if links, err := s.Links(ctx, mailbox); err != nil || len(links) != 5 {
 		t.Errorf("%d links, %v: a young tombstone is kept", len(links), err)
 	}
 
-	// The tombstones: one link and one head, not what is due or alive.
+	// The tombstones: two links and one head, not what is due or alive, nor what
+	// is hidden while its event lives.
 	prune(now.Add(time.Hour))
 	links, err := s.Links(ctx, mailbox)
-	if err != nil || len(links) != 2 {
-		t.Errorf("%d links, %v; want 2", len(links), err)
+	if err != nil || len(links) != 3 {
+		t.Errorf("%d links, %v; want 3", len(links), err)
 	}
 	for _, l := range links {
-		if l.Appointment == guid(1) {
+		if l.Appointment == guid(1) || l.Appointment == guid(5) {
 			t.Error("the tombstone is still there")
 		}
 	}

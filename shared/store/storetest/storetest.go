@@ -61,6 +61,7 @@ func Run(t *testing.T, open Open) {
 		{"TargetLowerDue", testLowerDue},
 		{"TargetLowerDueRaces", testLowerDueRaces},
 		{"Resources", testResources},
+		{"Preferences", testPreferences},
 		{"Values", testValues},
 		{"TransactionOrder", testTransactionOrder},
 		{"TransactionsMany", testTransactionsMany},
