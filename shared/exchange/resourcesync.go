@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/mail"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -118,7 +119,7 @@ func (r *ResourceSync) resource(ctx context.Context, l appointment.Resource, was
 		}
 	}
 	row.Seen = now
-	if was != nil && row == *was {
+	if was != nil && reflect.DeepEqual(row, *was) {
 		return &row, nil
 	}
 	return &row, r.Store.PutResource(ctx, &row)

@@ -93,6 +93,19 @@ func changed(l *Link, change func(*Link) error) (*Link, error) {
 	return next, nil
 }
 
+// edited lets change edit a copy of r and returns it with its keys as they were,
+// or nil if there is nothing to store: a row that is not there is always stored.
+func edited(r *Resource, change func(*Resource)) *Resource {
+	next := clone(r)
+	change(next)
+	next = clone(next)
+	next.No, next.ETag = r.No, r.ETag
+	if r.ETag != "" && reflect.DeepEqual(r, next) {
+		return nil
+	}
+	return next
+}
+
 // renamed returns source as the link of another appointment, after absorb; its
 // ETag is that of the row whose place it takes.
 func renamed(source, there *Link, to string, absorb func(moved, there *Link) error) (*Link, error) {

@@ -48,6 +48,10 @@ type Link struct {
 	BoardSeen   BoardSeen
 	OutlookSeen OutlookSeen
 
+	// Unmarked: the event was adopted and does not carry our named property yet;
+	// the next write sets it.
+	Unmarked bool
+
 	// Sent is the open write to the target: stored before it is sent, removed
 	// when its outcome is known (R12). Nil if there is none.
 	Sent *Sent

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -152,6 +153,30 @@ func (m *Mem) resourcesWhere(ctx context.Context, fits func(*Resource) bool) ([]
 	}
 	slices.SortFunc(out, func(a, b *Resource) int { return cmp.Compare(a.No, b.No) })
 	return out, nil
+}
+
+func (m *Mem) UpdateResource(ctx context.Context, no string, change func(*Resource)) (*Resource, error) {
+	for {
+		there, err := m.Resource(ctx, no)
+		if errors.Is(err, ErrNotFound) {
+			there = &Resource{No: no}
+		} else if err != nil {
+			return nil, err
+		}
+		next := edited(there, change) // outside of the lock, as on the real one
+		if next == nil {
+			return there, nil
+		}
+		m.mu.Lock()
+		current := m.resources[no]
+		if current == nil && there.ETag == "" || current != nil && current.ETag == there.ETag {
+			next.ETag = m.tag()
+			m.resources[no] = clone(next)
+			m.mu.Unlock()
+			return next, nil
+		}
+		m.mu.Unlock()
+	}
 }
 
 func (m *Mem) PutResource(ctx context.Context, r *Resource) error {

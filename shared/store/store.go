@@ -33,7 +33,8 @@ const (
 
 // Target is the row of a mailbox, a connector or a service: what its worker
 // has to remember between two nudges. Only its worker writes it, but for Due
-// (LowerDue) and Participates.
+// (LowerDue), Participates, and what people decide: that a mailbox is released,
+// and what becomes of its events when it is left.
 type Target struct {
 	Kind TargetKind
 	ID   string
@@ -42,6 +43,19 @@ type Target struct {
 	Email string
 	// Participates: at least one resource takes part with this mailbox.
 	Participates bool
+
+	// Phase is where a mailbox stands on its way in; Preview counts what its
+	// release would do, as last read.
+	Phase   Phase
+	Preview Preview
+	// ReleasedBy and ReleasedAt: who let the mailbox be written, and when.
+	ReleasedBy string
+	ReleasedAt time.Time
+	// Leaving is what a person wants done with the events of a mailbox that takes
+	// no part any more; empty = nothing is ordered. LeavingBy and LeavingAt: who and when.
+	Leaving   Leaving
+	LeavingBy string
+	LeavingAt time.Time
 
 	// Due is when redrive looks after this target by itself (R1); zero = never.
 	Due time.Time
@@ -77,16 +91,66 @@ type Target struct {
 	ETag string
 }
 
+// Phase is where a mailbox stands on its way in. Until it is released nothing is
+// written, neither to its calendar nor to the board.
+type Phase string
+
+const (
+	// PhaseReleased is the zero value, as in rows of versions that knew no phases (R40).
+	PhaseReleased  Phase = ""
+	PhaseNew       Phase = "new"       // nothing is known of it yet
+	PhasePreviewed Phase = "previewed" // what a release would do is known
+	PhaseAdopting  Phase = "adopting"  // released by a person or a setting; its events are being adopted
+)
+
+// Waits reports whether the mailbox waits for its release.
+func (p Phase) Waits() bool { return p == PhaseNew || p == PhasePreviewed }
+
+// Preview counts what the release of a mailbox would do.
+type Preview struct {
+	At      time.Time // when both sides were read for it; zero = never
+	Adopt   int       // events that are an appointment's already
+	Create  int       // appointments that get a new event
+	Delete  int       // events of ours that are removed, as their appointment is gone
+	ToBoard int       // events that become appointments of the board
+	Left    int       // events that are left alone, and why has to be looked at
+}
+
+// Leaving is what becomes of the events of a mailbox that takes no part any more.
+type Leaving string
+
+const (
+	LeavingKeep   Leaving = "keep"   // they stay, and are nobody's concern any more
+	LeavingRemove Leaving = "remove" // those that lie ahead and were made by the board go
+)
+
 // Resource is a resource of the board and the mailbox found for it.
 type Resource struct {
 	No, Name, Email string
-	Exchange        bool      // the board's flag
+	Exchange        bool      // it takes part: wanted, by flag or override, and its mailbox was found
+	Flag            bool      // the board's own flag
+	Override        Override  // what an administrator has said instead
+	OverrideBy      string    // who
+	OverrideAt      time.Time // and when
 	Mailbox         string    // Entra object id; empty = not found
 	Problem         string    // why it takes no part, for people; empty = it does
 	Seen            time.Time // when the board last listed it
 	Found           time.Time // when the mailbox was last looked up
-	ETag            string
+	// Left holds the mailboxes with which the resource took part and does not any
+	// more, and since when. Of each it is an open question whether its future
+	// events stay or go; as long as nobody answers they stay.
+	Left map[string]time.Time
+	ETag string
 }
+
+// Override is an administrator's word on whether a resource takes part.
+type Override string
+
+const (
+	OverrideNone Override = "" // the board's flag counts
+	OverrideOn   Override = "on"
+	OverrideOff  Override = "off"
+)
 
 // Transaction is one outgoing call, or one decision not to make it.
 type Transaction struct {
@@ -183,6 +247,11 @@ type Directory interface {
 	Resources(ctx context.Context) ([]*Resource, error)
 	// ResourcesOf returns the resources whose Mailbox it is, ordered by number.
 	ResourcesOf(ctx context.Context, mailbox string) ([]*Resource, error)
+	// UpdateResource reads the resource (a new, empty one with its number if there
+	// is none), lets change edit it and swaps it in; when somebody else was faster
+	// it begins again with the fresh row. One that change leaves as it was is not
+	// written. It returns the resource as stored.
+	UpdateResource(ctx context.Context, no string, change func(*Resource)) (*Resource, error)
 	// PutResource stores r, whatever was there.
 	PutResource(ctx context.Context, r *Resource) error
 }

@@ -179,6 +179,33 @@ func (t *Tables) resourcesWhere(ctx context.Context, filter string) ([]*Resource
 	return resources, err
 }
 
+func (t *Tables) UpdateResource(ctx context.Context, no string, change func(*Resource)) (*Resource, error) {
+	const op = "store: update resource"
+	for try := 0; ; try++ {
+		there, err := t.Resource(ctx, no)
+		if errors.Is(err, ErrNotFound) {
+			there = &Resource{No: no}
+		} else if err != nil {
+			return nil, err
+		}
+		next := edited(there, change)
+		if next == nil {
+			return there, nil
+		}
+		etag, err := t.swapRow(ctx, op, t.resources, resourcePartition, key(no), next, there.ETag)
+		if err == nil {
+			next.ETag = etag
+			return next, nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return nil, err
+		}
+		if !wait(ctx, try) {
+			return nil, alive(ctx, op)
+		}
+	}
+}
+
 func (t *Tables) PutResource(ctx context.Context, r *Resource) error {
 	const op = "store: put resource"
 	c, err := encode(clone(r))

@@ -162,6 +162,10 @@ func (f *Flaky) Resources(ctx context.Context) ([]*store.Resource, error) {
 	return flaky1(f, "Resources", func() ([]*store.Resource, error) { return f.Store.Resources(ctx) })
 }
 
+func (f *Flaky) UpdateResource(ctx context.Context, no string, change func(*store.Resource)) (*store.Resource, error) {
+	return flaky1(f, "UpdateResource", func() (*store.Resource, error) { return f.Store.UpdateResource(ctx, no, change) })
+}
+
 func (f *Flaky) PutResource(ctx context.Context, r *store.Resource) error {
 	return flaky0(f, "PutResource", func() error { return f.Store.PutResource(ctx, r) })
 }

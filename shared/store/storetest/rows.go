@@ -110,6 +110,8 @@ func fullTarget(kind store.TargetKind, id string) *store.Target {
 		Kind: kind, ID: id, Email: "someone@example.com", Participates: true,
 		Due: at(1), NotBefore: at(2), DeltaLink: "https://graph.example/delta?$deltatoken=" + strings.Repeat("x", 5000),
 		WindowStart: at(3), WindowEnd: at(4), LastRead: at(5), LastBaseline: at(6), BookedRead: at(7), Round: 1 << 40,
+		Phase: store.PhasePreviewed, Preview: store.Preview{At: at(12), Adopt: 1, Create: 2, Delete: 3, ToBoard: 4, Left: 5},
+		ReleasedBy: "admin", ReleasedAt: at(13), Leaving: store.LeavingRemove, LeavingBy: "other", LeavingAt: at(14),
 		Subscription: "sub", SubscriptionExpires: at(8), SubscriptionRenewed: at(9),
 		SuspendedSince: at(10), SuspendedReason: "reason", SuspendedCode: "DSEX009", Probe: at(11), Probes: 3,
 	}
@@ -333,6 +335,49 @@ func testResources(t *testing.T, s store.Store) {
 	}
 	if of, err = s.ResourcesOf(ctx, "o'hara"); err != nil || len(of) != 0 {
 		t.Errorf("resources of nobody's mailbox: %+v, %v", of, err)
+	}
+}
+
+// testUpdateResource: what an administrator says and what the timer writes at the
+// same time are both kept.
+func testUpdateResource(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	made, err := s.UpdateResource(ctx, "R/1", func(r *store.Resource) { r.Name = "Ann" })
+	if err != nil || made.No != "R/1" || made.Name != "Ann" || made.ETag == "" {
+		t.Fatalf("made %+v, %v", made, err)
+	}
+	same, err := s.UpdateResource(ctx, "R/1", func(r *store.Resource) { r.Name = "Ann" })
+	if err != nil || same.ETag != made.ETag {
+		t.Errorf("one that is as it was is written: etag %q, was %q, %v", same.ETag, made.ETag, err)
+	}
+	full := func(r *store.Resource) {
+		r.Flag, r.Exchange, r.Mailbox, r.Found = true, true, mailbox, base
+		r.Override, r.OverrideBy, r.OverrideAt = store.OverrideOff, "admin", base
+		r.Left = map[string]time.Time{mailbox: base}
+	}
+	interfered := false
+	got, err := s.UpdateResource(ctx, "R/1", func(r *store.Resource) {
+		if !interfered {
+			interfered = true
+			if _, err := s.UpdateResource(ctx, "R/1", full); err != nil {
+				t.Error(err)
+			}
+		}
+		r.Problem = "none"
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &store.Resource{No: "R/1", Name: "Ann", Problem: "none", ETag: got.ETag}
+	full(want)
+	read, err := s.Resource(ctx, "R/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []*store.Resource{got, read} {
+		if diff := cmp.Diff(want, r); diff != "" {
+			t.Errorf("resource (-want +got):\n%s", diff)
+		}
 	}
 }
 

@@ -62,6 +62,7 @@ func Run(t *testing.T, open Open) {
 		{"TargetLowerDueRaces", testLowerDueRaces},
 		{"Resources", testResources},
 		{"Preferences", testPreferences},
+		{"ResourceUpdated", testUpdateResource},
 		{"Values", testValues},
 		{"TransactionOrder", testTransactionOrder},
 		{"TransactionsMany", testTransactionsMany},
@@ -103,7 +104,7 @@ func full(l *store.Link) {
 		Version: version(3), Absent: true, Deleted: true,
 		Content: appointment.Content{appointment.Subject: "Pump <A>", appointment.Body: "", appointment.ShowAs: "busy"},
 	}
-	l.State, l.Origin, l.Generation = store.Pending, store.Outlook, 2
+	l.State, l.Origin, l.Generation, l.Unmarked = store.Pending, store.Outlook, 2, true
 	l.BoardSeen = store.BoardSeen{
 		Version: version(2), ID: 1 << 40, Number: "A-0001",
 		Content: appointment.Content{appointment.Subject: "Pumpe ä 漢"},
