@@ -44,6 +44,9 @@ const (
 	Entra      Auth = "entra"
 	OAuthBody  Auth = "oauth2Body"
 	OAuthBasic Auth = "oauth2Basic"
+	// Identity is the app's own managed identity: Business Central online, and
+	// webhooks that take Entra tokens. There is no login and no password.
+	Identity Auth = "identity"
 )
 
 // Config is the configuration of one connector, as decoded and validated from its
@@ -52,8 +55,8 @@ type Config struct {
 	ID          string // stable; also the id of its targets
 	Name        string
 	Description string
-	SourceApp   string // selects it: the job's source app, in the same letters
-	SourceType  string // narrows it; empty = any
+	SourceApp   string // selects it: the job's source app, letter case aside
+	SourceType  string // narrows it, letter case aside; empty = any
 	Send        bool   // "send appointments to back office"
 	Operations  []Operation
 	URI         string
@@ -74,6 +77,9 @@ type Config struct {
 	Fields map[string]string
 	// Headers are added to every request (webhook), never secrets.
 	Headers map[string]string
+	// Signing is the name in Key Vault of the key that signs a webhook's requests;
+	// empty = they are not signed.
+	Signing string
 	// CA is a bundle of PEM certificates to trust besides the system's; Pin the hex
 	// SHA-256 of the one certificate to accept. Empty = as usual.
 	CA, Pin string
@@ -99,6 +105,11 @@ type Deps struct {
 	// the other side refused it, so that a rotated one is read at once.
 	Secret   func(ctx context.Context) (secret.Secret, error)
 	Rejected func()
+	// Signing returns the webhook's signing key; called only if Config.Signing names one.
+	Signing func(ctx context.Context) (secret.Secret, error)
+	// Token returns a token of the app's own identity for a scope (Auth Identity);
+	// nil = the app has none here.
+	Token func(ctx context.Context, scope string) (string, error)
 	// HTTP is the transport below everything, for tests and LOCAL_MODE; nil = the default.
 	HTTP http.RoundTripper
 	// AuthorityURL is the base of Entra's token endpoints, "https://login.microsoftonline.com".
