@@ -61,7 +61,8 @@ var only = map[string]map[string]string{
 		"shared/settings": "checks the schedules",
 		"local/funchost":  "fires the timers",
 	},
-	"shared/app": {"functions": "the one program of the app"},
+	"github.com/expr-lang/expr/...": {"shared/rules": "runs the customer's expressions"},
+	"shared/app":                    {"functions": "the one program of the app"},
 	"shared/funchost": {
 		"functions/...":    "triggers",
 		"shared/app":       "parks what can not be decoded",
@@ -82,8 +83,12 @@ var pure = map[string]struct {
 	"shared/fault":       {nil, "a leaf that every package may use"},
 	"shared/calendar":    {[]string{"shared/appointment"}, "words, no behaviour"},
 	"shared/merge":       {[]string{"shared/appointment"}, "decides from its arguments alone"},
-	"shared/funchost":    {[]string{"shared/fault"}, "knows the host and nothing of what runs under it"},
-	"shared/settings":    {[]string{"shared/secret", "github.com/robfig/cron/v3"}, "read before anything else is there"},
+	"shared/rules": {[]string{
+		"github.com/expr-lang/expr", "github.com/expr-lang/expr/ast", "github.com/expr-lang/expr/file",
+		"github.com/expr-lang/expr/parser", "github.com/expr-lang/expr/vm",
+	}, "decides from its arguments alone"},
+	"shared/funchost": {[]string{"shared/fault"}, "knows the host and nothing of what runs under it"},
+	"shared/settings": {[]string{"shared/secret", "github.com/robfig/cron/v3"}, "read before anything else is there"},
 }
 
 // outside is what lets a program reach or depend on the world around it.
@@ -94,6 +99,7 @@ var noOutside = map[string][]string{
 	"shared/appointment":       outside,
 	"shared/calendar":          outside,
 	"shared/backoffice/fields": outside,
+	"shared/rules":             outside,
 	"shared/merge":             append([]string{"time", "context"}, outside...),
 }
 
