@@ -57,6 +57,8 @@ var only = map[string]map[string]string{
 		"shared/store":  "classifies the tables' errors",
 		"local/world":   "helpers of the tables client",
 	},
+	"github.com/Azure/go-ntlmssp": {"shared/backoffice/ntlm": "the messages of NTLM"},
+	"golang.org/x/crypto/...":     {"local/erpsim": "MD4, of which the server's side of NTLM is made"},
 	"github.com/robfig/cron/v3": {
 		"shared/settings": "checks the schedules",
 		"local/funchost":  "fires the timers",
