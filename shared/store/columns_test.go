@@ -58,6 +58,7 @@ func TestEveryFieldIsStored(t *testing.T) {
 	roundTrip[Transaction](t)
 	roundTrip[Parked](t)
 	roundTrip[Delta](t)
+	roundTrip[ConnectorRecord](t)
 	roundTrip[setting](t)
 	roundTrip[indexRow](t)
 }
@@ -71,7 +72,7 @@ func TestRule_R40ColumnsAreOnlyAdded(t *testing.T) {
 	now := slices.Concat(
 		described[Link](t, "links"), described[Head](t, "appointments"), described[Target](t, "targets"),
 		described[Resource](t, "resources"), described[Preferences](t, "preferences"), described[Transaction](t, "transactions"), described[Parked](t, "parked"),
-		described[Delta](t, "deltas"), described[setting](t, "settings"),
+		described[ConnectorRecord](t, "connectors"), described[Delta](t, "deltas"), described[setting](t, "settings"),
 	)
 	if *update {
 		if err := os.WriteFile(file, []byte(strings.Join(now, "\n")+"\n"), 0o644); err != nil {

@@ -69,6 +69,15 @@ type Link struct {
 	// to the board, to take it back should it become private (R33); nil = nothing.
 	Copied *Copied
 
+	// Told is what the back office was last told; nil = nothing (connectors only).
+	Told *Told
+	// Since is when what is wanted was first tried to be delivered; zero = it was
+	// not. It ends the retries after a time (connectors only).
+	Since time.Time
+	// Notice is where the planner's notification of a failure stands: "" = there is
+	// none, "show" and "hide" = to be done, "shown" (connectors only).
+	Notice string
+
 	// BoardMissing is when a complete list of the board first lacked the
 	// appointment though it is wanted here; zero = it did not (R27).
 	BoardMissing time.Time
@@ -95,6 +104,12 @@ type Wanted struct {
 	// Deleted: Absent because the whole appointment is gone from the board.
 	Deleted bool
 	Content appointment.Content
+	// Graph is what a back office is to be told: the appointment graph with the
+	// assignments that concern it (connectors only).
+	Graph []byte
+	// Created: the board has announced the appointment's creation, and the back
+	// office has not been told of anything yet (connectors only).
+	Created bool
 }
 
 // BoardSeen is the board's shadow: what it showed when both sides were last
@@ -130,6 +145,9 @@ type Sent struct {
 	Version    appointment.Version // the wanted version that it carries
 	Content    appointment.Content // the fields that it sets
 	At         time.Time
+	// Graph is what a back office was sent, Attempt the how-manyth time (connectors only).
+	Graph   []byte `json:",omitempty"`
+	Attempt int    `json:",omitempty"`
 }
 
 // BoardSent is a write to the board whose outcome is not known yet.

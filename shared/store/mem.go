@@ -26,6 +26,7 @@ type Mem struct {
 	transactions []Transaction // oldest first
 	parked       map[string]*Parked
 	deltas       map[[2]string]Delta
+	connectors   map[string]*ConnectorRecord
 	values       map[string]value
 }
 
@@ -50,6 +51,7 @@ func NewMem(now func() time.Time) *Mem {
 		preferences: map[string]*Preferences{},
 		parked:      map[string]*Parked{},
 		deltas:      map[[2]string]Delta{},
+		connectors:  map[string]*ConnectorRecord{},
 		values:      map[string]value{},
 	}
 }

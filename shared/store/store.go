@@ -279,6 +279,21 @@ type Journal interface {
 	Prune(ctx context.Context, before time.Time) (int, error)
 }
 
+// Connectors is the state of the configured back offices.
+type Connectors interface {
+	// Connector returns a record, or ErrNotFound.
+	Connector(ctx context.Context, id string) (*ConnectorRecord, error)
+	// Connectors returns all records, ordered by id; rows that can not be read are
+	// broken, by the key of the row, and keep nobody from the others.
+	Connectors(ctx context.Context) (records []*ConnectorRecord, broken map[string]error, err error)
+	// SwapConnector stores r if the row still has r.ETag (empty: if there is no
+	// row yet), else ErrConflict; it sets the new ETag.
+	SwapConnector(ctx context.Context, r *ConnectorRecord) error
+	// DeleteConnector removes the record if it still has etag, else ErrConflict; one
+	// that is not there is no error.
+	DeleteConnector(ctx context.Context, id, etag string) error
+}
+
 // Values keeps small named settings as JSON, and small counters of the fleet.
 type Values interface {
 	// Value returns the text stored under name and its ETag, or ErrNotFound.
@@ -295,6 +310,7 @@ type Store interface {
 	Directory
 	People
 	Journal
+	Connectors
 	Values
 	// Ping reports whether the store can be read and written.
 	Ping(ctx context.Context) error

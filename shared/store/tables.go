@@ -19,6 +19,7 @@ import (
 type Tables struct {
 	now func() time.Time
 
+	connectorRows                             *aztables.Client
 	links, appointments, targets, resources   *aztables.Client
 	preferences                               *aztables.Client
 	transactions, parked, deltas, settingRows *aztables.Client
@@ -63,6 +64,7 @@ func OpenTables(ctx context.Context, service *aztables.ServiceClient, opts Optio
 		client **aztables.Client
 		name   string
 	}{
+		{&t.connectorRows, "connectors"},
 		{&t.links, "links"}, {&t.appointments, "appointments"}, {&t.targets, "targets"}, {&t.resources, "resources"},
 		{&t.transactions, "transactions"}, {&t.parked, "parked"}, {&t.deltas, "deltas"}, {&t.settingRows, "settings"},
 		{&t.preferences, "preferences"},

@@ -170,6 +170,29 @@ func (f *Flaky) PutResource(ctx context.Context, r *store.Resource) error {
 	return flaky0(f, "PutResource", func() error { return f.Store.PutResource(ctx, r) })
 }
 
+func (f *Flaky) Connector(ctx context.Context, id string) (*store.ConnectorRecord, error) {
+	return flaky1(f, "Connector", func() (*store.ConnectorRecord, error) { return f.Store.Connector(ctx, id) })
+}
+
+func (f *Flaky) Connectors(ctx context.Context) (records []*store.ConnectorRecord, broken map[string]error, err error) {
+	err = flaky0(f, "Connectors", func() error {
+		records, broken, err = f.Store.Connectors(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return records, broken, nil
+}
+
+func (f *Flaky) SwapConnector(ctx context.Context, r *store.ConnectorRecord) error {
+	return flaky0(f, "SwapConnector", func() error { return f.Store.SwapConnector(ctx, r) })
+}
+
+func (f *Flaky) DeleteConnector(ctx context.Context, id, etag string) error {
+	return flaky0(f, "DeleteConnector", func() error { return f.Store.DeleteConnector(ctx, id, etag) })
+}
+
 func (f *Flaky) Preferences(ctx context.Context, resource string) (*store.Preferences, error) {
 	return flaky1(f, "Preferences", func() (*store.Preferences, error) { return f.Store.Preferences(ctx, resource) })
 }

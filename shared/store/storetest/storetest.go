@@ -68,6 +68,7 @@ func Run(t *testing.T, open Open) {
 		{"TransactionsMany", testTransactionsMany},
 		{"Parked", testParked},
 		{"Deltas", testDeltas},
+		{"Connectors", testConnectors},
 		{"Prune", testPrune},
 		{"Ping", testPing},
 	} {
