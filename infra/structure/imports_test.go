@@ -59,6 +59,7 @@ var only = map[string]map[string]string{
 	},
 	"github.com/Azure/go-ntlmssp": {"shared/backoffice/ntlm": "the messages of NTLM"},
 	"golang.org/x/crypto/...":     {"local/erpsim": "MD4, of which the server's side of NTLM is made"},
+	"golang.org/x/oauth2/...":     {"shared/backoffice/oauth": "signs connectors in by client credentials"},
 	"github.com/robfig/cron/v3": {
 		"shared/settings": "checks the schedules",
 		"local/funchost":  "fires the timers",

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
 )
 
 // ColumnType is the AL type of a column.
@@ -202,10 +203,10 @@ func (c Column) zero() any {
 	return v
 }
 
-// tooLong reports whether the value does not fit.
+// tooLong reports whether the value does not fit; lengths are in UTF-16 code units.
 func (c Column) tooLong(v any) bool {
 	s, ok := v.(string)
-	return ok && (c.Type == Text || c.Type == Code) && c.Length > 0 && len([]rune(s)) > c.Length
+	return ok && (c.Type == Text || c.Type == Code) && c.Length > 0 && len(utf16.Encode([]rune(s))) > c.Length
 }
 
 const emptyGUID = "00000000-0000-0000-0000-000000000000"
