@@ -94,7 +94,7 @@ func (a *App) wire(s settings.Settings, version string, log *slog.Logger) {
 	a.Router = &routing.Router{Store: a.store, Board: board, Bus: a.Bus, Now: a.now, Log: log}
 	a.Mailbox = &exchange.Worker{
 		Store: a.store, Calendar: a.graph, Fits: graph.Fits, Board: board, Bus: a.Bus, Keys: a.Keys,
-		NotificationURL: notifications, LifecycleURL: lifecycle, Now: a.now, Log: log,
+		NotificationURL: notifications, LifecycleURL: lifecycle, Zone: s.Board.Zone, Now: a.now, Log: log,
 	}
 	a.Renewal = &exchange.Renewal{Store: a.store, Calendar: a.graph, Bus: a.Bus, Keys: a.Keys, NotificationURL: notifications, Now: a.now, Log: log}
 	a.Sweep = &exchange.Sweep{Store: a.store, Bus: a.Bus, Now: a.now, Log: log}

@@ -11,7 +11,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Field names one thing that both sides can show and change. What changes
@@ -20,7 +19,7 @@ import (
 type Field string
 
 const (
-	When        Field = "when"        // Interval: start and end
+	When        Field = "when"        // Interval or Days: start and end
 	Subject     Field = "subject"     // one line
 	Body        Field = "body"        // plain text, lines ended by \n
 	Importance  Field = "importance"  // low, normal, high
@@ -80,35 +79,6 @@ func (c Content) Digest() string {
 		fmt.Fprintf(h, "%q=%q;", f, c[f])
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-// Interval returns the canonical form of a time range: both ends in UTC to the
-// second, as Exchange keeps no fractions that people could see.
-func Interval(start, end time.Time) string {
-	return instant(start) + "/" + instant(end)
-}
-
-func instant(t time.Time) string { return t.UTC().Truncate(time.Second).Format(time.RFC3339) }
-
-// ParseInterval reads what Interval wrote.
-func ParseInterval(s string) (start, end time.Time, err error) {
-	a, b, ok := strings.Cut(s, "/")
-	if !ok {
-		return start, end, fmt.Errorf("interval %q has no slash", s)
-	}
-	if start, err = time.Parse(time.RFC3339, a); err != nil {
-		return start, end, fmt.Errorf("start of interval: %w", err)
-	}
-	if end, err = time.Parse(time.RFC3339, b); err != nil {
-		return start, end, fmt.Errorf("end of interval: %w", err)
-	}
-	return start, end, nil
-}
-
-// Times returns start and end in UTC; ok is false if the content has none.
-func (c Content) Times() (start, end time.Time, ok bool) {
-	start, end, err := ParseInterval(c[When])
-	return start, end, err == nil
 }
 
 // Line returns the canonical form of a subject: one line, no control

@@ -28,8 +28,13 @@ type Event struct {
 	Modified time.Time
 	Content  appointment.Content // canonical; timeZone is the event's original zone
 	Type     Type
-	AllDay   bool
 	ICalUID  string
+	// Series is the id of the series that an occurrence or exception belongs to,
+	// and Original its start as the pattern has it, which stays when it is moved
+	// and when a change of the pattern gives it another id. Both are empty of a
+	// single event; Original also where Graph does not say.
+	Series   string
+	Original time.Time
 	// TransactionID is what the creator of the event gave it; ours tells that we
 	// created it, and a copy made by a person does not carry it.
 	TransactionID string
@@ -51,6 +56,11 @@ type Item struct {
 
 // Window is the half-open range of time [Start, End) that is synchronised, UTC.
 type Window struct{ Start, End time.Time }
+
+// Padded returns the window with that much more on both sides.
+func (w Window) Padded(by time.Duration) Window {
+	return Window{Start: w.Start.Add(-by), End: w.End.Add(by)}
+}
 
 // Overlaps reports whether [start, end) touches the window; an event without
 // length counts as the instant of its start.

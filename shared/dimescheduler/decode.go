@@ -33,6 +33,8 @@ type message struct {
 	ShowAs            value `json:"showAs"`
 	Sensitivity       value `json:"sensitivity"`
 	TimeZone          value `json:"timeZone"`
+	IsAllDay          value `json:"isAllDay"`
+	IsAllDayEvent     value `json:"isAllDayEvent"`
 	LastModifiedDate  value `json:"lastModifiedDate"`
 	UpdatedAt         value `json:"updatedAt"`
 	CreatedByExchange value `json:"createdByExchange"`
@@ -229,11 +231,14 @@ func (m *message) content(r *reader) appointment.Content {
 
 	start, hasStart := r.instant("StartDate", first(m.StartDate, m.Start))
 	end, hasEnd := r.instant("EndDate", first(m.EndDate, m.End))
+	if hasStart && hasEnd {
+		end = r.sensible(start, end, first(m.StartDate, m.Start), first(m.EndDate, m.End))
+	}
 	switch {
 	case hasStart && hasEnd && end.Before(start):
 		r.fail("EndDate lies before StartDate")
 	case hasStart && hasEnd:
-		c[appointment.When] = appointment.Interval(start, end)
+		c[appointment.When] = m.when(r, start, end)
 	case hasStart != hasEnd:
 		r.fail("of StartDate and EndDate one is missing")
 	}
@@ -250,6 +255,19 @@ func (m *message) content(r *reader) appointment.Content {
 		c[appointment.TimeZone] = zone
 	}
 	return c
+}
+
+// when returns the canonical time.
+//
+// Guess: an appointment that the board flags as all-day (facts C.4; the flag is
+// deprecated and may be absent) means the dates that it touches in the board's
+// zone. The flag is read only: the Exchange import has no place for it, and an
+// all-day event stands on the board from midnight to midnight.
+func (m *message) when(r *reader, start, end time.Time) string {
+	if r.boolean("IsAllDay", first(m.IsAllDay, m.IsAllDayEvent)) {
+		return appointment.Covering(start, end, r.location())
+	}
+	return appointment.Interval(start, end)
 }
 
 // texts reads subject and body. Both are plain text on the board: what looks

@@ -24,6 +24,7 @@ type graph struct {
 	ShowAs            *int64            `json:"ShowAs,omitempty"`
 	Sensitivity       *int64            `json:"Sensitivity,omitempty"`
 	TimeZone          string            `json:"TimeZone,omitempty"`
+	IsAllDay          bool              `json:"IsAllDay,omitempty"`
 	LastModifiedDate  string            `json:"LastModifiedDate,omitempty"`
 	CreatedByExchange bool              `json:"CreatedByExchange,omitempty"`
 	Task              *graphTask        `json:"Task,omitempty"`
@@ -118,6 +119,7 @@ func (g *graph) fill(c appointment.Content) error {
 			return err
 		}
 		g.StartDate, g.EndDate = start.Format(time.RFC3339), end.Format(time.RFC3339)
+		g.IsAllDay = c.AllDay()
 	}
 	for f, x := range map[appointment.Field]struct {
 		to **int64

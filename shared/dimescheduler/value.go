@@ -24,6 +24,13 @@ type reader struct {
 	problem string
 }
 
+func (r *reader) location() *time.Location {
+	if r.zone == nil {
+		return time.UTC
+	}
+	return r.zone
+}
+
 func (r *reader) fail(format string, args ...any) {
 	if r.problem == "" {
 		r.problem = fmt.Sprintf(format, args...)
@@ -94,12 +101,9 @@ func (r *reader) boolean(name string, v value) bool {
 	return false
 }
 
-// zonedForms name an offset, the others are wall time in the board's zone.
-// time.Parse takes a fraction of the second after each of them.
-var (
-	zonedForms    = []string{time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04Z07:00", "2006-01-02 15:04Z07:00"}
-	zonelessForms = []string{"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"}
-)
+// zonedForms name an offset; the others are wall time in the board's zone
+// (walltime.go). time.Parse takes a fraction of the second after each of them.
+var zonedForms = []string{time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04Z07:00", "2006-01-02 15:04Z07:00"}
 
 // Times outside of these years are mistakes: Outlook's calendar ends there.
 const (
@@ -107,15 +111,14 @@ const (
 	lastYear  = 4500
 )
 
-// instant reads a time and returns it in UTC. Of a wall time that a change of
-// the clocks makes double or impossible, Go's reading is taken. .NET's
-// DateTime.MinValue stands for "none".
+// instant reads a time and returns it in UTC; of a wall time that occurs twice
+// the first. .NET's DateTime.MinValue stands for "none".
 func (r *reader) instant(name string, v value) (t time.Time, known bool) {
 	s, ok := r.text(name, v)
 	if s = strings.TrimSpace(s); !ok || s == "" || strings.HasPrefix(s, "0001-01-01") {
 		return time.Time{}, false
 	}
-	t, err := parseTime(s, r.zone)
+	t, err := parseTime(s, r.location())
 	switch {
 	case err != nil:
 		r.fail("%s is not a time in ISO 8601", name)
@@ -133,10 +136,8 @@ func parseTime(s string, zone *time.Location) (time.Time, error) {
 			return t.UTC(), nil
 		}
 	}
-	for _, form := range zonelessForms {
-		if t, err := time.ParseInLocation(form, s, zone); err == nil {
-			return t.UTC(), nil
-		}
+	if wall, ok := parseWall(s); ok {
+		return readings(wall, zone)[0], nil
 	}
 	return time.Time{}, fmt.Errorf("no known form of time")
 }

@@ -15,6 +15,7 @@ import (
 // Outlook said, then what is wanted there, in batches (idea 3).
 func (s *session) pass(ctx context.Context, due []*store.Link) error {
 	var sends []string
+	series := map[string]bool{} // of which an occurrence is sent
 	wait, err := s.birthsOpen(ctx, due)
 	if err != nil {
 		return err
@@ -43,7 +44,15 @@ func (s *session) pass(ctx context.Context, due []*store.Link) error {
 			if err := s.put(ctx, l, func(l *store.Link) { l.DueAt = s.Now().Add(sweepAge) }); err != nil {
 				return err
 			}
+		case series[l.OutlookSeen.Series]:
+			// The etag of one is that of all: after the other (R11).
 		default:
+			if of := l.OutlookSeen.Series; of != "" {
+				series[of] = true
+				if err := s.freshen(ctx, l); err != nil {
+					return err
+				}
+			}
 			sends = append(sends, l.Appointment)
 		}
 	}
@@ -183,6 +192,9 @@ func (s *session) call(ctx context.Context, links []*store.Link, writes []calend
 		}
 		r := results[i]
 		s.recordWrite(l, r.Err, s.Now().Sub(began))
+		if r.Err == nil && l.OutlookSeen.Series != "" {
+			s.wrote[l.OutlookSeen.Series] = true
+		}
 		if r.Err == nil || !sameSent(stored[i].Sent, l.Sent) {
 			delete(s.conflicts, l.Appointment)
 			continue

@@ -33,7 +33,7 @@ func (s *session) linkFailed(ctx context.Context, l *store.Link, err error, keep
 		if !keep {
 			l.Sent = nil
 		}
-		l.FailureCode, l.FailureText = codeOf(err), string(f.Reason)
+		l.FailureCode, l.FailureText = codeOf(err), refusal(f)
 		if f.Kind == fault.Permanent && !f.WholeTarget {
 			l.State, l.DueAt, l.Sent, l.Inbound = store.Failed, time.Time{}, nil, nil
 			return
@@ -53,6 +53,18 @@ func (s *session) linkFailed(ctx context.Context, l *store.Link, err error, keep
 		return err
 	}
 	return nil
+}
+
+// codeNeighbour is Graph's code for an occurrence that would pass another (graph.md B1).
+const codeNeighbour = "ErrorOccurrenceCrossingBoundary"
+
+// refusal says why Outlook did not do it, in words for a planner where there are any.
+func refusal(f *fault.Error) string {
+	if f.Code == codeNeighbour {
+		return "an occurrence of a series can not be moved to or beyond the day of the one before or after it: " +
+			"move it less far, or change the series in Outlook"
+	}
+	return string(f.Reason)
 }
 
 // throttled: the mailbox has asked to be left alone (graph.md B9).
@@ -195,7 +207,7 @@ func (s *session) recordWrite(l *store.Link, err error, took time.Duration) {
 	}
 	status, text := "Success", "sent to Outlook"
 	if err != nil && !(calendar.Op(op) == calendar.Delete && gone(err)) {
-		status, text = "Failed", "Outlook: "+string(fault.Of(err).Reason)
+		status, text = "Failed", "Outlook: "+refusal(fault.Of(err))
 	}
 	s.record(l.Appointment, op, status, codeOf(err), text)
 	s.journal[len(s.journal)-1].Duration = took

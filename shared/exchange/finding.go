@@ -118,6 +118,7 @@ func adoptFields(seen *store.OutlookSeen, now appointment.Content) {
 func saw(seen *store.OutlookSeen, e calendar.Event) {
 	seen.EventID, seen.ETag, seen.Modified = e.ID, e.ETag, e.Modified
 	seen.Attendees, seen.Organizer = e.Attendees, e.Organizer
+	seen.Series, seen.Original = e.Series, e.Original
 	if e.ICalUID != "" {
 		seen.ICalUID = e.ICalUID
 	}
@@ -142,7 +143,7 @@ func take(l *store.Link, e calendar.Event) {
 	l.OutlookSeen.Content = appointment.Content{}
 	saw(&l.OutlookSeen, e)
 	l.BoardSeen.Content = l.BoardSeen.Content.With(sent)
-	for f, told := range outlookForm(sent) {
+	for f, told := range outlookForm(l, sent) {
 		l.OutlookSeen.Content[f] = told
 		if sameByDesign(f, told, e.Content[f]) {
 			l.OutlookSeen.Content[f] = e.Content[f]
@@ -174,6 +175,9 @@ func sameByDesign(f appointment.Field, sent, shown string) bool {
 		a, b := strings.Join(strings.Fields(sent), " "), strings.Join(strings.Fields(shown), " ")
 		return a == b || b != "" && len(b) >= minCut && strings.HasPrefix(a, b)
 	case appointment.When:
+		if appointment.Same(f, sent, shown) {
+			return true
+		}
 		s1, e1, err1 := appointment.ParseInterval(sent)
 		s2, e2, err2 := appointment.ParseInterval(shown)
 		return err1 == nil && err2 == nil && s1.Truncate(time.Minute).Equal(s2.Truncate(time.Minute)) &&

@@ -43,6 +43,8 @@ type world struct {
 
 	graphURL, boardURL string
 
+	zone *time.Location // of the board
+
 	mu        sync.Mutex
 	now       time.Time
 	changes   []change
@@ -100,18 +102,22 @@ var keys = exchange.Keys{[]byte("0123456789abcdef0123456789abcdef")}
 type options struct {
 	board boardsim.Options
 	graph graphsim.Behaviour
+	zone  string
 }
 
 // newWorld starts a world with resources R1..Rn, each with a mailbox.
 func newWorld(t *testing.T, resources int, o options) *world {
 	t.Helper()
 	w := &world{t: t, now: start, seen: map[string]bool{}, arrived: inbox{nudges: map[string]bus.Nudge{}}}
+	var err error
+	w.zone, err = time.LoadLocation(o.zone)
+	w.must(err)
 	w.mem = store.NewMem(w.clock)
 	w.graph = graphsim.New(graphsim.Options{
 		Now: w.clock, Behaviour: o.graph, BatchWindow: time.Millisecond, DeliveryBackoff: time.Millisecond,
 		NotificationClient: &http.Client{Transport: callback{w}},
 	})
-	o.board.Clock, o.board.APIKey = w.tick, "key"
+	o.board.Clock, o.board.APIKey, o.board.Zone = w.tick, "key", w.zone
 	o.board.Announce, o.board.NewGUID = w.announce, w.guid
 	o.board.AnnouncePauses = []time.Duration{time.Millisecond}
 	w.board = boardsim.New(o.board)
@@ -156,7 +162,7 @@ func (w *world) newProcess() *process {
 	calendar, err := graph.New(graph.Options{BaseURL: w.graphURL, Credential: token{w}, Transport: outgoing{w}, PageSize: 7})
 	w.must(err)
 	board := dimescheduler.New(dimescheduler.Options{
-		BaseURL: w.boardURL, Clock: w.clock, HTTPClient: &http.Client{Transport: outgoing{w}},
+		BaseURL: w.boardURL, Zone: w.zone, Clock: w.clock, HTTPClient: &http.Client{Transport: outgoing{w}},
 		Key: func(context.Context) (secret.Secret, error) { return secret.New("key"), nil },
 	})
 	state := &storetest.Flaky{Store: w.mem, Hook: func(op string) error {
@@ -170,7 +176,7 @@ func (w *world) newProcess() *process {
 		worker: &exchange.Worker{
 			Store: state, Calendar: calendar, Fits: graph.Fits, Board: board, Bus: fakeBus{w}, Now: w.clock, NewGuid: w.guid, Log: log,
 			Keys:            func(context.Context) (exchange.Keys, error) { return keys, nil },
-			NotificationURL: notificationURL, LifecycleURL: lifecycleURL,
+			NotificationURL: notificationURL, LifecycleURL: lifecycleURL, Zone: w.zone,
 		},
 		router:  &routing.Router{Store: state, Board: board, Bus: fakeBus{w}, Now: w.clock, Log: log},
 		renewal: &exchange.Renewal{Store: state, Calendar: calendar, Bus: fakeBus{w}, Keys: func(context.Context) (exchange.Keys, error) { return keys, nil }, NotificationURL: notificationURL, Now: w.clock, Log: log},
@@ -478,7 +484,7 @@ func (w *world) deliver() bool {
 }
 
 func (w *world) route(ctx context.Context, c change) error {
-	decoded, err := dimescheduler.DecodeChange(c.Body, string(c.Operation), c.sequence, c.enqueued, time.UTC)
+	decoded, err := dimescheduler.DecodeChange(c.Body, string(c.Operation), c.sequence, c.enqueued, w.zone)
 	w.must(err)
 	return w.proc.router.Route(ctx, decoded)
 }
@@ -548,11 +554,20 @@ func (w *world) onBoard(no string) []card {
 // inOutlook lists what a resource's calendar shows.
 func (w *world) inOutlook(no string) []card {
 	var out []card
-	for _, e := range w.graph.Events(email(no)) {
-		out = append(out, card{e.Subject, strings.TrimRight(e.Body, "\n"), e.Importance, e.Start.UTC(), e.End.UTC()})
+	for _, e := range w.graph.View(email(no), time.Time{}, start.AddDate(1, 0, 0)) {
+		c := card{e.Subject, strings.TrimRight(e.Body, "\n"), e.Importance, e.Start.UTC(), e.End.UTC()}
+		if e.AllDay {
+			c.Start, c.End = w.midnight(e.Start), w.midnight(e.End)
+		}
+		out = append(out, c)
 	}
 	sortCards(out)
 	return out
+}
+
+// midnight is that of a date in the board's zone.
+func (w *world) midnight(date time.Time) time.Time {
+	return time.Date(date.Year(), date.Month(), date.Day(), 0, 0, 0, 0, w.zone).UTC()
 }
 
 func sortCards(cards []card) {

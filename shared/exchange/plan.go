@@ -75,7 +75,7 @@ func agree(l *store.Link) {
 // is made in its place is of the next generation (R13, R23).
 func lose(l *store.Link) {
 	l.Generation++
-	l.OutlookSeen = store.OutlookSeen{Former: l.OutlookSeen.EventID}
+	l.OutlookSeen = store.OutlookSeen{Former: l.OutlookSeen.EventID, Series: l.OutlookSeen.Series}
 	l.Inbound, l.Sent = nil, nil
 }
 
@@ -93,7 +93,7 @@ func proceed(l *store.Link, now time.Time) {
 
 // write is the call that carries out the link's intent.
 func write(l *store.Link, mailbox string) calendar.Write {
-	w := calendar.Write{Op: calendar.Op(l.Sent.Op), Content: outlookForm(l.Sent.Content)}
+	w := calendar.Write{Op: calendar.Op(l.Sent.Op), Content: outlookForm(l, l.Sent.Content)}
 	if w.Op == calendar.Create {
 		w.TransactionID = transactionID(mailbox, l.Appointment, l.Sent.Generation)
 		w.Mark = mark(l.Appointment, l.Sent.Generation)
@@ -114,7 +114,7 @@ func landed(l *store.Link, sent store.Sent, e calendar.Event, now time.Time) {
 		lose(l)
 		return
 	}
-	told := outlookForm(sent.Content)
+	told := outlookForm(l, sent.Content)
 	l.OutlookSeen.Content = l.OutlookSeen.Content.With(told)
 	l.BoardSeen.Content = l.BoardSeen.Content.With(sent.Content)
 	l.BoardSeen.Version = sent.Version
@@ -128,7 +128,7 @@ func landed(l *store.Link, sent store.Sent, e calendar.Event, now time.Time) {
 		}
 	}
 	at, zone := told[appointment.When], told[appointment.TimeZone]
-	if shown := e.Content[appointment.When]; zone != "" && zone != utc && shown != "" && !sameByDesign(appointment.When, at, shown) {
+	if shown := e.Content[appointment.When]; !told.AllDay() && zone != "" && zone != utc && shown != "" && !sameByDesign(appointment.When, at, shown) {
 		// Exchange reads our wall time in that zone as another instant, as its
 		// rules of the zone differ from ours: write it again, in UTC.
 		l.OutlookSeen.Content[appointment.When], l.OutlookSeen.Content[appointment.TimeZone] = shown, utc

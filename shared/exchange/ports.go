@@ -21,6 +21,9 @@ type Calendar interface {
 	Apply(ctx context.Context, mailbox string, writes []calendar.Write) ([]calendar.Result, error)
 	// Event reads one event. Reason notfound means that this item is gone, and nothing else.
 	Event(ctx context.Context, mailbox, id string) (calendar.Event, error)
+	// Instances returns what a series shows in the window, complete or an error:
+	// Reason notfound as of Event, Invalid if it is no series.
+	Instances(ctx context.Context, mailbox, series string, w calendar.Window) ([]calendar.Event, error)
 	// Marked returns the events that carry our named property with this value.
 	Marked(ctx context.Context, mailbox, mark string) ([]calendar.Event, error)
 	// View returns what the calendar shows in the window.

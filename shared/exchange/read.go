@@ -3,6 +3,8 @@ package exchange
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/bus"
@@ -15,20 +17,21 @@ import (
 // then the delta link (R16). A failed page ends it and nothing has changed (R17).
 func (s *session) read(ctx context.Context, full bool) error {
 	began := s.Now()
-	window := s.settings.Window(began)
+	window := s.window(began)
 	link := s.row.DeltaLink
 	baseline := full || link == "" || began.Sub(s.row.LastBaseline) > s.baselinePeriod()
 	if baseline {
-		link = ""
+		link, window = "", s.settings.Window(began)
 	}
-	round, err := s.Calendar.Delta(ctx, s.mailbox, link, window)
+	round, err := s.Calendar.Delta(ctx, s.mailbox, link, window.Padded(windowMargin))
 	if errors.Is(err, calendar.ErrResync) {
-		baseline = true
-		round, err = s.Calendar.Delta(ctx, s.mailbox, "", window)
+		baseline, window = true, s.settings.Window(began)
+		round, err = s.Calendar.Delta(ctx, s.mailbox, "", window.Padded(windowMargin))
 	}
 	if err != nil {
 		return err
 	}
+	s.span = window
 	if err := s.keep(ctx, round, window, began); err != nil {
 		return err
 	}
@@ -52,12 +55,17 @@ func (s *session) read(ctx context.Context, full bool) error {
 // keep stores what a round found in the links.
 func (s *session) keep(ctx context.Context, round calendar.Round, window calendar.Window, began time.Time) error {
 	items := newest(round.Items)
-	s.former = nil
+	s.links, s.former = nil, nil
 	known, err := s.knownLinks(ctx, round, items)
 	if err != nil {
 		return err
 	}
+	items, series, err := s.sortOut(ctx, round, items, known, window)
+	if err != nil {
+		return err
+	}
 	var changed []string
+	var shown []calendar.Event
 	found := map[string]calendar.Item{} // by appointment
 	for _, it := range items {
 		l := known[it.ID]
@@ -69,7 +77,13 @@ func (s *session) keep(ctx context.Context, round calendar.Round, window calenda
 		if l != nil {
 			changed = append(changed, l.Appointment)
 			found[l.Appointment] = it
+			if !it.Removed {
+				shown = append(shown, it.Event)
+			}
 		}
+	}
+	if err := s.unusable(ctx, shown, began); err != nil {
+		return err
 	}
 	err = s.update(ctx, changed, func(l *store.Link) error {
 		if l.ETag != "" {
@@ -80,10 +94,14 @@ func (s *session) keep(ctx context.Context, round calendar.Round, window calenda
 	if err != nil {
 		return err
 	}
-	if round.Full {
-		return s.missing(ctx, items, window, began)
+	lost, err := s.readSeries(ctx, series, window, began)
+	if err != nil {
+		return err
 	}
-	return nil
+	if round.Full {
+		return s.missing(ctx, items, lost, window, began)
+	}
+	return s.suspect(ctx, slices.Concat(slices.Collect(maps.Values(lost))...), began)
 }
 
 // newest keeps one item of each id, the last (graph.md B5), in order.
@@ -108,7 +126,7 @@ const manyItems = 20
 func (s *session) knownLinks(ctx context.Context, round calendar.Round, items []calendar.Item) (map[string]*store.Link, error) {
 	known := make(map[string]*store.Link, len(items))
 	if round.Full || len(items) > manyItems {
-		links, err := s.Store.Links(ctx, s.mailbox)
+		links, err := s.roundLinks(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -142,7 +160,7 @@ func (s *session) adopt(ctx context.Context, e calendar.Event, began time.Time) 
 		return s.comeBack(ctx, e, began)
 	}
 	if guid, generation, ok := ours(s.mailbox, e.TransactionID); ok {
-		return s.reclaim(ctx, e, guid, generation)
+		return s.reclaim(ctx, e, guid, generation, began)
 	}
 	return s.born(ctx, e, began)
 }
@@ -152,7 +170,7 @@ func (s *session) adopt(ctx context.Context, e calendar.Event, began time.Time) 
 // event that no link has.
 func (s *session) wasRemoved(ctx context.Context, id string) (bool, error) {
 	if s.former == nil {
-		links, err := s.Store.Links(ctx, s.mailbox)
+		links, err := s.roundLinks(ctx)
 		if err != nil {
 			return false, err
 		}
@@ -187,13 +205,16 @@ func (s *session) comeBack(ctx context.Context, e calendar.Event, began time.Tim
 // born makes the link of an event that a person made, under the Guid that we
 // shall propose to the board (R25); nil if it does not become an appointment.
 func (s *session) born(ctx context.Context, e calendar.Event, began time.Time) (*store.Link, error) {
+	if start, end, ok := e.Content.Times(); ok && !s.span.Overlaps(start, end) {
+		return nil, nil // the window has not reached it yet
+	}
 	if !s.bornHere(e) {
 		return nil, s.unaligned(ctx, e, began)
 	}
 	return s.Store.UpdateLink(ctx, s.mailbox, s.newGuid(), func(l *store.Link) error {
 		l.Origin = store.Outlook
 		l.State = store.Pending
-		l.OutlookSeen = store.OutlookSeen{EventID: e.ID, ETag: e.ETag, Modified: e.Modified, ICalUID: e.ICalUID}
+		l.OutlookSeen = store.OutlookSeen{EventID: e.ID, ETag: e.ETag, Modified: e.Modified, ICalUID: e.ICalUID, Series: e.Series, Original: e.Original}
 		return nil
 	})
 }
@@ -208,38 +229,53 @@ func (s *session) newGuid() string {
 // bornHere reports whether an unknown event becomes an appointment of the board.
 func (s *session) bornHere(e calendar.Event) bool {
 	_, _, timed := e.Content.Times()
-	return timed && e.Type == calendar.Single && !s.settings.ToBoardOff && passes(e)
+	return timed && (e.Type == calendar.Single || e.Series != "") && !s.settings.ToBoardOff && passes(e)
 }
 
 // unaligned lists an event that can not become an appointment, with no content
 // of it (R19). What the filter keeps back is not listed at all.
 func (s *session) unaligned(ctx context.Context, e calendar.Event, began time.Time) error {
-	if s.settings.ToBoardOff || !passes(e) || e.Type == calendar.Occurrence {
-		return nil // a series is listed once, by its master
+	if s.settings.ToBoardOff || !passes(e) {
+		return nil
 	}
-	d := store.Delta{Mailbox: s.mailbox, Event: e.ID, At: began, Kind: "series", Text: "part of a series"}
-	var ok bool
-	if d.Start, d.End, ok = e.Content.Times(); !ok {
-		d.Kind, d.Text = "time", "the event has no usable start and end"
+	return s.unusable(ctx, []calendar.Event{e}, began)
+}
+
+// unusable lists events of whose time nothing can be made, for a person to look
+// at: what else they show is carried all the same (graph.md E17).
+func (s *session) unusable(ctx context.Context, events []calendar.Event, began time.Time) error {
+	for _, e := range events {
+		if _, _, ok := e.Content.Times(); ok || !passes(e) {
+			continue
+		}
+		err := s.Store.PutDelta(ctx, store.Delta{Mailbox: s.mailbox, Event: e.ID, At: began, Kind: "time",
+			Text: "the event has no usable start and end"})
+		if err != nil {
+			return err
+		}
 	}
-	return s.Store.PutDelta(ctx, d)
+	return nil
 }
 
 // reclaim gives an event that carries our transactionId to its link: the link
 // takes it if it has none and something is, or may be, wanted; else the event
 // is a second or unwanted one and goes (R13).
-func (s *session) reclaim(ctx context.Context, e calendar.Event, guid string, generation int) (*store.Link, error) {
-	took := false
+func (s *session) reclaim(ctx context.Context, e calendar.Event, guid string, generation int, began time.Time) (*store.Link, error) {
+	took, theirs := false, false
 	l, err := s.Store.UpdateLink(ctx, s.mailbox, guid, func(l *store.Link) error {
 		took = l.OutlookSeen.EventID == "" && l.State != store.Gone && (l.Generation == generation || l.ETag == "")
 		if took {
 			l.Generation = generation
 			take(l, e)
 		}
+		theirs = !took && l.OutlookSeen.Series == e.ID
 		return nil
 	})
 	if err != nil {
 		return nil, err
+	}
+	if theirs { // of our event a person made a series, and of that one event again
+		return s.born(ctx, e, began)
 	}
 	if took || l.OutlookSeen.EventID == e.ID {
 		return l, nil
@@ -267,8 +303,9 @@ func (s *session) deleteSecond(ctx context.Context, e calendar.Event, guid strin
 
 // missing infers deletions from a complete list: a linked event that should be
 // in the window and is not there. It is only a suspicion, proved by a GET later
-// (R27), and capped (R28).
-func (s *session) missing(ctx context.Context, items []calendar.Item, window calendar.Window, began time.Time) error {
+// (R27), and capped (R28), where a series counts once: of series holds the
+// appointments whose occurrences are missed.
+func (s *session) missing(ctx context.Context, items []calendar.Item, series map[string][]string, window calendar.Window, began time.Time) error {
 	links, err := s.Store.Links(ctx, s.mailbox)
 	if err != nil {
 		return err
@@ -277,11 +314,18 @@ func (s *session) missing(ctx context.Context, items []calendar.Item, window cal
 	for _, it := range items {
 		listed[it.ID] = !it.Removed
 	}
-	var lost []string
-	linked := 0
+	lost := slices.Collect(maps.Keys(series))
+	linked, counted := 0, map[string]bool{}
 	for _, l := range links {
 		id := l.OutlookSeen.EventID
 		if id == "" {
+			continue
+		}
+		if of := l.OutlookSeen.Series; of != "" {
+			if !counted[of] {
+				counted[of] = true
+				linked++
+			}
 			continue
 		}
 		linked++
@@ -294,7 +338,18 @@ func (s *session) missing(ctx context.Context, items []calendar.Item, window cal
 	if err != nil {
 		return err
 	}
-	return s.update(ctx, lost, func(l *store.Link) error {
+	var single, occurrences []string
+	for _, id := range lost {
+		if of, ok := series[id]; ok {
+			occurrences = append(occurrences, of...)
+		} else {
+			single = append(single, id)
+		}
+	}
+	if err := s.suspect(ctx, occurrences, began); err != nil {
+		return err
+	}
+	return s.update(ctx, single, func(l *store.Link) error {
 		if l.OutlookSeen.EventID != "" && l.Inbound == nil && l.Sent == nil && l.Updated.Before(began) {
 			l.Inbound = &store.Inbound{Removed: true, Inferred: true, Found: began}
 			l.DueAt = began

@@ -14,11 +14,16 @@ func (s *session) removed(ctx context.Context, l *store.Link) error {
 	if l.OutlookSeen.EventID == "" {
 		return s.put(ctx, l, func(l *store.Link) { l.Inbound = nil; proceed(l, s.Now()) })
 	}
-	e, err := s.Calendar.Event(ctx, s.mailbox, l.OutlookSeen.EventID)
+	series := l.OutlookSeen.Series
+	var e calendar.Event
+	var err error
+	if !s.seriesGone[series] { // else all of it is gone, and this is a part
+		e, err = s.Calendar.Event(ctx, s.mailbox, l.OutlookSeen.EventID)
+	}
 	if err != nil && !gone(err) {
 		return s.linkFailed(ctx, l, err, false)
 	}
-	if err == nil {
+	if err == nil && !s.seriesGone[series] {
 		there, err := s.inView(ctx, e)
 		if err != nil {
 			return s.linkFailed(ctx, l, err, false)
@@ -30,6 +35,9 @@ func (s *session) removed(ctx context.Context, l *store.Link) error {
 				proceed(l, s.Now())
 			})
 		}
+	}
+	if series != "" && !l.Inbound.Inferred {
+		return s.doubtful(ctx, l)
 	}
 	switch {
 	case l.Wanted.Absent || s.settings.ToBoardOff || !boardKnows(l) && l.BoardSent == nil:

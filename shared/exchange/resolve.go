@@ -76,7 +76,7 @@ func committed(l *store.Link, e calendar.Event) {
 	sent := *l.Sent
 	l.Sent = nil
 	l.OutlookSeen.Content = l.OutlookSeen.Content.With(nil)
-	for f, told := range outlookForm(sent.Content) {
+	for f, told := range outlookForm(l, sent.Content) {
 		if shown := e.Content[f]; sameByDesign(f, told, shown) {
 			l.OutlookSeen.Content[f] = shown
 			l.BoardSeen.Content = l.BoardSeen.Content.With(sent.Content.Only(f))

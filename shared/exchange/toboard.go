@@ -90,7 +90,7 @@ func (s *session) change(ctx context.Context, l *store.Link) error {
 		s.recordConflict(l, "both sides changed "+string(c.Field)+": "+string(c.Winner)+" wins (board "+c.BoardDigest+", Outlook "+c.OutlookDigest+")")
 	}
 	for f := range out.ToBoard {
-		if lossy(f, a.Content[f]) {
+		if lossy(l, f, a.Content[f]) {
 			delete(out.ToBoard, f) // what Outlook shows of it is not the whole (R22)
 		}
 	}
@@ -183,7 +183,7 @@ func agreeOn(l *store.Link, board, sent appointment.Content) {
 			seen[f] = v
 		case wrote:
 			seen[f] = told // a planner has changed it since
-		case l.Inbound != nil && l.Inbound.Content[f] == v:
+		case l.Inbound != nil && appointment.Same(f, l.Inbound.Content[f], v):
 			seen[f] = v
 		}
 	}

@@ -23,6 +23,8 @@ type Worker struct {
 	Fits  func(writes []calendar.Write) int
 	Board Board
 	Bus   Bus
+	// Zone is where all-day events begin and end on the board; nil = UTC.
+	Zone *time.Location
 	// Keys returns the keys of clientState.
 	Keys func(ctx context.Context) (Keys, error)
 	// NotificationURL and LifecycleURL are where Graph calls.
@@ -82,9 +84,17 @@ func (w *Worker) Handle(ctx context.Context, n bus.Nudge) error {
 	}
 }
 
+func (w *Worker) zone() string {
+	if w.Zone == nil {
+		return "UTC"
+	}
+	return w.Zone.String()
+}
+
 // session is one nudge's work on one mailbox.
 type session struct {
 	*Worker
+	Calendar  // the worker's, whose all-day events have a zone
 	mailbox   string
 	row       *store.Target // as last read or written by us
 	settings  Settings
@@ -92,9 +102,14 @@ type session struct {
 	all       []*store.Resource // all with this mailbox
 	visible   bool              // the board has shown us a resource of the mailbox
 	conflicts map[string]int    // 412s in a row, by appointment
+	links     []*store.Link     // of the mailbox as the round found them; nil = not read yet
 	former    map[string]bool   // events that were removed from links; nil = not read yet
-	journal   []store.Transaction
-	log       *slog.Logger
+	span      calendar.Window   // in which events are born
+	// seriesGone are the series that a read of this session proved to be gone, and
+	// wrote those of which it wrote an occurrence.
+	seriesGone, wrote map[string]bool
+	journal           []store.Transaction
+	log               *slog.Logger
 }
 
 // open reads what every nudge needs; nil if there is nothing to do now.
@@ -108,7 +123,8 @@ func (w *Worker) open(ctx context.Context, n bus.Nudge) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{Worker: w, mailbox: n.Target, row: row, log: log, conflicts: map[string]int{}}
+	s := &session{Worker: w, Calendar: zoned{w.Calendar, w.zone()}, mailbox: n.Target, row: row, log: log,
+		conflicts: map[string]int{}, seriesGone: map[string]bool{}, wrote: map[string]bool{}}
 	now := w.Now()
 	if !row.Participates {
 		return nil, nil

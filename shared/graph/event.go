@@ -25,6 +25,8 @@ type wireEvent struct {
 	Start          *wireTime       `json:"start"`
 	End            *wireTime       `json:"end"`
 	OriginalZone   string          `json:"originalStartTimeZone"`
+	Series         string          `json:"seriesMasterId"`
+	OriginalStart  string          `json:"originalStart"`
 	AllDay         bool            `json:"isAllDay"`
 	ShowAs         *string         `json:"showAs"`
 	Sensitivity    *string         `json:"sensitivity"`
@@ -86,7 +88,7 @@ func (e wireEvent) event() calendar.Event {
 	modified, _ := time.Parse(time.RFC3339, e.Modified) // absent of bare occurrences: zero
 	out := calendar.Event{
 		ID: e.ID, ETag: e.ETag, Modified: modified.UTC(), Content: e.content(), Type: e.Type,
-		AllDay: e.AllDay, ICalUID: e.ICalUID, TransactionID: e.TransactionID,
+		ICalUID: e.ICalUID, TransactionID: e.TransactionID,
 		Organizer: e.IsOrganizer, Attendees: len(e.Attendees), Cancelled: e.IsCancelled,
 		Declined: e.ResponseStatus.Response == "declined",
 	}
@@ -95,7 +97,21 @@ func (e wireEvent) event() calendar.Event {
 			out.Mark = p.Value
 		}
 	}
+	if e.Series != "" && (e.Type == calendar.Occurrence || e.Type == calendar.Exception) {
+		e.place(&out)
+	}
 	return out
+}
+
+// place says where in its series the event stands. What its series was created
+// with is not its own: it must not be taken for an event that we made.
+func (e wireEvent) place(out *calendar.Event) {
+	out.Series, out.TransactionID, out.Mark = e.Series, "", ""
+	if at, err := time.Parse(time.RFC3339, e.OriginalStart); err == nil {
+		out.Original = at.UTC()
+	} else if e.Type == calendar.Occurrence && e.Start != nil {
+		out.Original, _ = e.Start.instant() // it stands where the pattern has it
+	}
 }
 
 // content returns what the event shows, in canonical form. What it does not
@@ -113,7 +129,7 @@ func (e wireEvent) content() appointment.Content {
 		c[appointment.Body] = appointment.Text(e.Body.Content)
 	}
 	if start, end, ok := e.times(); ok {
-		c[appointment.When] = appointment.Interval(start, end)
+		c[appointment.When] = e.when(start, end)
 	}
 	if zone := zoneName(e.OriginalZone); zone != "" {
 		c[appointment.TimeZone] = zone
@@ -148,6 +164,37 @@ func zoneName(s string) string {
 		return ""
 	}
 	return s
+}
+
+// when returns the canonical time. Graph shows an all-day event as midnight of
+// its dates in whatever zone one asks for.
+//
+// Guess: should it show the instants of these midnights instead, they are those
+// of the event's original zone, and at most half a day from those of UTC.
+func (e wireEvent) when(start, end time.Time) string {
+	if !e.AllDay {
+		return appointment.Interval(start, end)
+	}
+	loc, known := location(e.OriginalZone)
+	if isMidnight(start) && isMidnight(end) || !known {
+		loc = time.UTC
+	}
+	first, after := nearestDay(start.In(loc)), nearestDay(end.In(loc))
+	if !first.Before(after) {
+		after = first.AddDate(0, 0, 1) // an all-day event lasts a day at least
+	}
+	return appointment.Days(first, after, "")
+}
+
+func isMidnight(t time.Time) bool {
+	h, m, s := t.Clock()
+	return h+m+s == 0
+}
+
+// nearestDay is the date whose midnight is the nearest.
+func nearestDay(t time.Time) time.Time {
+	t = t.Add(12 * time.Hour)
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
 }
 
 // times returns start and end; ok is false if they are absent, make no sense or

@@ -19,6 +19,8 @@ var (
 	opEvent  = op{name: "event"}
 	opMarked = op{name: "marked"}
 	opView   = op{name: "view"}
+
+	opInstances = op{name: "instances"}
 )
 
 // Delta reads a whole round: all changes since deltaLink, or with an empty one
@@ -64,6 +66,25 @@ func (c *Client) View(ctx context.Context, mailbox string, w calendar.Window) ([
 		return nil, err
 	}
 	return c.events(ctx, opView, mailbox, first)
+}
+
+// Instances returns the occurrences and exceptions of a series that overlap the
+// window, each with all that it shows. The errors are those of Event; a series
+// that is none any more is Permanent and Invalid.
+func (c *Client) Instances(ctx context.Context, mailbox, series string, w calendar.Window) ([]calendar.Event, error) {
+	if series == "" {
+		return nil, opInstances.fault(fault.Error{Kind: fault.Permanent, Reason: fault.Invalid, Code: "NoID"})
+	}
+	first, err := c.user(mailbox).Events().ByEventId(series).Instances().ToGetRequestInformation(ctx,
+		&users.ItemEventsItemInstancesRequestBuilderGetRequestConfiguration{
+			QueryParameters: &users.ItemEventsItemInstancesRequestBuilderGetQueryParameters{
+				StartDateTime: utc(w.Start), EndDateTime: utc(w.End), Top: &c.pageSize,
+			},
+		})
+	if err != nil {
+		return nil, err
+	}
+	return c.events(ctx, opInstances, mailbox, first)
 }
 
 // Marked returns the events that carry this mark, with Mark set. Graph compares

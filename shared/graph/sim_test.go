@@ -102,7 +102,7 @@ func TestRoundTrip(t *testing.T) {
 				if !e.Content.Equal(want) {
 					t.Errorf("%s: %v, want %v", where, e.Content, want)
 				}
-				if e.ID != made.ID || e.ETag == "" || e.Modified.IsZero() || e.Type != calendar.Single || e.TransactionID != "t-a|1" || !e.Organizer || e.Attendees != 0 || e.AllDay {
+				if e.ID != made.ID || e.ETag == "" || e.Modified.IsZero() || e.Type != calendar.Single || e.TransactionID != "t-a|1" || !e.Organizer || e.Attendees != 0 || e.Content.AllDay() || e.Series != "" {
 					t.Errorf("%s: %+v", where, e)
 				}
 			}
@@ -336,7 +336,7 @@ func TestEventsOfPeople(t *testing.T) {
 		t.Errorf("%+v", html)
 	}
 	allDay := people(graphsim.Event{Subject: "day off", AllDay: true, Start: day, End: day.AddDate(0, 0, 1), ShowAs: "oof"})
-	if !allDay.AllDay || allDay.Content[appointment.When] != appointment.Interval(day, day.AddDate(0, 0, 1)) || allDay.Content[appointment.ShowAs] != "oof" {
+	if allDay.Content[appointment.When] != appointment.Days(day, day.AddDate(0, 0, 1), "") || allDay.Content[appointment.ShowAs] != "oof" {
 		t.Errorf("%+v", allDay)
 	}
 	meeting := people(graphsim.Event{Subject: "meeting", Start: at(8), End: at(9), Organizer: "boss@contoso.test", Response: "declined", Cancelled: true,
@@ -346,7 +346,7 @@ func TestEventsOfPeople(t *testing.T) {
 	}
 	// An all-day event that the board moves to hours becomes one with hours.
 	r := w.apply(calendar.Write{Op: calendar.Patch, ID: allDay.ID, ETag: allDay.ETag, Content: appointment.Content{appointment.When: appointment.Interval(at(8), at(9))}})[0]
-	if r.Err != nil || r.Event.AllDay || r.Event.Content[appointment.When] != appointment.Interval(at(8), at(9)) {
+	if r.Err != nil || r.Event.Content.AllDay() || r.Event.Content[appointment.When] != appointment.Interval(at(8), at(9)) {
 		t.Errorf("%+v", r)
 	}
 }

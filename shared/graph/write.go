@@ -104,6 +104,13 @@ func setField(e *models.Event, f appointment.Field, v string, c appointment.Cont
 		body.SetContent(&v)
 		e.SetBody(body)
 	case appointment.When:
+		if first, after, zone, days := appointment.Dates(v); days {
+			from, to := dates(first, after, c[appointment.TimeZone], zone)
+			e.SetStart(from)
+			e.SetEnd(to)
+			e.SetIsAllDay(ptr(true))
+			return nil
+		}
 		start, end, err := appointment.ParseInterval(v)
 		if err != nil {
 			return err
@@ -157,6 +164,29 @@ func wallTimes(start, end time.Time, zone string) (from, to models.DateTimeTimeZ
 		}
 	}
 	return dateTime(start.UTC(), "UTC"), dateTime(end.UTC(), "UTC")
+}
+
+// dates returns the two midnights of an all-day event, in the first of the zones
+// whose clocks show both once, or in UTC: the same zone for both, as Graph
+// demands. In another zone than the mailbox's Outlook for Windows draws the event
+// over two days.
+func dates(first, after time.Time, zones ...string) (from, to models.DateTimeTimeZoneable) {
+	for _, zone := range zones {
+		windows, _ := windowsName(zone)
+		loc, ok := location(windows)
+		if ok && hasMidnight(first, loc) && hasMidnight(after, loc) {
+			return dateTime(first, windows), dateTime(after, windows)
+		}
+	}
+	return dateTime(first, "UTC"), dateTime(after, "UTC")
+}
+
+// hasMidnight reports whether the day begins at midnight there, once: some zones
+// change their clocks at midnight.
+func hasMidnight(day time.Time, loc *time.Location) bool {
+	t := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, loc)
+	_, once := wallTime(t, loc)
+	return once && isMidnight(t)
 }
 
 func dateTime(wall time.Time, zone string) models.DateTimeTimeZoneable {

@@ -55,7 +55,7 @@ func Fields(in Input) Output {
 		o, oKnown := in.Outlook[f]
 		bChanged := changed(in.BoardSeen, f, b, bKnown)
 		oChanged := changed(in.OutlookSeen, f, o, oKnown) && !oneWay[f]
-		if bKnown && oKnown && b == o {
+		if bKnown && oKnown && appointment.Same(f, b, o) {
 			continue
 		}
 		switch {

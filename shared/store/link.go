@@ -129,6 +129,10 @@ type OutlookSeen struct {
 	Modified time.Time // lastModifiedDateTime, Exchange's clock
 	ICalUID  string
 	Content  appointment.Content
+	// Series and Original name an occurrence: the id of its series and its start
+	// as the pattern has it, which outlives its id. Empty of a single event.
+	Series   string
+	Original time.Time
 	// Former is the id of the event that was last removed from this link: if it
 	// comes back, a person has brought it back (R34).
 	Former string
