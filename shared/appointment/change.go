@@ -108,6 +108,9 @@ type Appointment struct {
 	SourceApp, SourceType, JobNo, TaskNo string
 	// CreatedByExchange: the board knows that it was born in Outlook.
 	CreatedByExchange bool
+	// Raw is the board's own JSON of it, as it was read, for what the fields above do
+	// not name; nil for an appointment that came with a Change, which has its own.
+	Raw json.RawMessage
 }
 
 // Change is an announcement: this happened to this appointment, which now

@@ -55,8 +55,9 @@ type graphResource struct {
 
 // EncodeChange writes an appointment as a message body, so that DecodeChange
 // reads the same appointment again; it is for what a worker has read from the
-// board and sends to the appointments queue (R10). A Partial appointment can
-// name one resource at most. The error is a Poison fault.
+// board and sends to the appointments queue (R10). What the board's own JSON (Raw)
+// holds besides travels along, unless that makes the message too large. A Partial
+// appointment can name one resource at most. The error is a Poison fault.
 func EncodeChange(a appointment.Appointment) ([]byte, error) {
 	const op = "encode board message"
 	g := graph{
@@ -81,6 +82,9 @@ func EncodeChange(a appointment.Appointment) ([]byte, error) {
 	body, err := json.Marshal(g)
 	if err != nil {
 		return nil, fault.Poisoned(op, "%w", err)
+	}
+	if whole, err := over(a.Raw, body, a.Partial); err == nil && len(whole) <= MaxMessage {
+		return whole, nil
 	}
 	if len(body) > MaxMessage {
 		return nil, fault.Poisoned(op, "the message would be larger than %d KiB", MaxMessage>>10)
@@ -140,4 +144,25 @@ func (g *graph) fill(c appointment.Content) error {
 		*x.to = &n
 	}
 	return nil
+}
+
+// over returns the board's own JSON with what is known of it now put over it.
+func over(raw, known []byte, partial bool) ([]byte, error) {
+	o, err := parseObject(raw)
+	if err != nil {
+		return nil, err
+	}
+	now, err := parseObject(known)
+	if err != nil {
+		return nil, err
+	}
+	o = full(o)
+	if o == nil {
+		o = object{}
+	}
+	fold(o, now, "")
+	if partial {
+		delete(o, "Assignments")
+	}
+	return json.Marshal(o)
 }

@@ -146,6 +146,7 @@ func (c *Client) one(content []byte) (appointment.Appointment, error) {
 		if problem != "" {
 			return appointment.Appointment{}, errors.New("an appointment: " + problem)
 		}
+		a.Raw = row
 		all.add([]appointment.Appointment{a})
 	}
 	if list := all.sorted(); len(list) == 1 {

@@ -75,6 +75,7 @@ func (c *Client) query(ctx context.Context, w calendar.Window, resources []strin
 		if problem != "" {
 			return nil, k.unreadable("an appointment of the list: " + problem)
 		}
+		a.Raw = r
 		items = append(items, a)
 	}
 	return items, nil

@@ -128,13 +128,16 @@ func (s *session) news(ctx context.Context, a appointment.Appointment) error {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
+	body, encoded := dimescheduler.EncodeChange(a)
+	if encoded != nil {
+		return encoded
+	}
 	if err == nil && head.Operation != appointment.Delete && head.Digest == routing.Digest(a) &&
 		head.Targets[routing.MailboxTarget(s.mailbox)] == (len(s.assignedHere(a)) > 0) {
-		return nil
-	}
-	body, err := dimescheduler.EncodeChange(a)
-	if err != nil {
-		return err
+		_, changed, err := dimescheduler.MergeGraph(head.Graph, appointment.Change{Operation: appointment.Update, Appointment: a, Raw: body})
+		if err != nil || !changed {
+			return err
+		}
 	}
 	return s.announce(ctx, bus.Change{MessageID: "read-" + uuid.NewString(), Operation: appointment.Update, Body: body})
 }

@@ -133,6 +133,9 @@ func (r *Router) route(ctx context.Context, c appointment.Change) error {
 	}
 	next.Version, next.Operation = c.Version, c.Operation
 	next.Digest = Digest(c.Appointment)
+	if next.Graph, _, err = dimescheduler.MergeGraph(head.Graph, c); err != nil {
+		return err
+	}
 	if !speaksForAll(c) {
 		next.Digest = "" // it says nothing of the others: the next read is news
 		if wanted := slices.Collect(maps.Values(next.Targets)); c.Operation == appointment.Delete && slices.Contains(wanted, true) {

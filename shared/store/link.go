@@ -192,6 +192,9 @@ type Head struct {
 	// Digest of the board's content and assignees, to see whether what was read
 	// from the board is news (R10).
 	Digest string
+	// Graph is the whole appointment graph as far as the board has ever said it
+	// (dimescheduler.MergeGraph): what rules and back offices look at.
+	Graph []byte
 	// Targets holds all targets it was ever routed to, old and new, by
 	// "kind/id"; true = it is wanted there now.
 	Targets map[string]bool
