@@ -35,6 +35,7 @@ type App struct {
 	Sweep     *exchange.Sweep
 	Resources *exchange.ResourceSync
 	Redrive   *exchange.Redrive
+	Exchange  *exchange.Desk
 	Health    *health.Monitor
 
 	store store.Store
@@ -96,6 +97,7 @@ func (a *App) wire(s settings.Settings, version string, log *slog.Logger) {
 		Store: a.store, Calendar: a.graph, Fits: graph.Fits, Board: board, Bus: a.Bus, Keys: a.Keys,
 		NotificationURL: notifications, LifecycleURL: lifecycle, Zone: s.Board.Zone, Now: a.now, Log: log,
 	}
+	a.Exchange = &exchange.Desk{Store: a.store, Calendar: a.graph, Board: board, Bus: a.Bus, Now: a.now, Log: log}
 	a.Renewal = &exchange.Renewal{Store: a.store, Calendar: a.graph, Bus: a.Bus, Keys: a.Keys, NotificationURL: notifications, Now: a.now, Log: log}
 	a.Sweep = &exchange.Sweep{Store: a.store, Bus: a.Bus, Now: a.now, Log: log}
 	a.Resources = &exchange.ResourceSync{Store: a.store, Board: board, Calendar: a.graph, Bus: a.Bus, Now: a.now, Log: log}

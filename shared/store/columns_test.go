@@ -59,6 +59,7 @@ func TestEveryFieldIsStored(t *testing.T) {
 	roundTrip[Parked](t)
 	roundTrip[Delta](t)
 	roundTrip[ConnectorRecord](t)
+	roundTrip[AuditEntry](t)
 	roundTrip[setting](t)
 	roundTrip[indexRow](t)
 }
@@ -73,6 +74,7 @@ func TestRule_R40ColumnsAreOnlyAdded(t *testing.T) {
 		described[Link](t, "links"), described[Head](t, "appointments"), described[Target](t, "targets"),
 		described[Resource](t, "resources"), described[Preferences](t, "preferences"), described[Transaction](t, "transactions"), described[Parked](t, "parked"),
 		described[ConnectorRecord](t, "connectors"), described[Delta](t, "deltas"), described[setting](t, "settings"),
+		described[AuditEntry](t, "audit"),
 	)
 	if *update {
 		if err := os.WriteFile(file, []byte(strings.Join(now, "\n")+"\n"), 0o644); err != nil {

@@ -24,6 +24,7 @@ type Mem struct {
 	resources    map[string]*Resource
 	preferences  map[string]*Preferences
 	transactions []Transaction // oldest first
+	auditLog     []AuditEntry  // oldest first
 	parked       map[string]*Parked
 	deltas       map[[2]string]Delta
 	connectors   map[string]*ConnectorRecord

@@ -158,5 +158,6 @@ func (m *Mem) Prune(ctx context.Context, before time.Time) (int, error) {
 			delete(m.deltas, key)
 		}
 	}
+	m.auditLog = slices.DeleteFunc(m.auditLog, func(e AuditEntry) bool { return old(e.At.Add(auditKept)) })
 	return n, nil
 }

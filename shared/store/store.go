@@ -274,6 +274,10 @@ type Journal interface {
 	PutDelta(ctx context.Context, d Delta) error
 	// Deltas returns the deltas of a mailbox ("" = of all), newest first, at most limit.
 	Deltas(ctx context.Context, mailbox string, limit int) ([]Delta, error)
+	// Audit appends an entry: who has changed what.
+	Audit(ctx context.Context, e AuditEntry) error
+	// AuditLog returns the newest entries, newest first, at most limit.
+	AuditLog(ctx context.Context, limit int) ([]AuditEntry, error)
 	// Prune removes tombstones and journal rows last written before the given
 	// time, a bounded number per call, and returns how many.
 	Prune(ctx context.Context, before time.Time) (int, error)

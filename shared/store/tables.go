@@ -23,6 +23,7 @@ type Tables struct {
 	links, appointments, targets, resources   *aztables.Client
 	preferences                               *aztables.Client
 	transactions, parked, deltas, settingRows *aztables.Client
+	audit                                     *aztables.Client
 }
 
 var _ Store = (*Tables)(nil)
@@ -68,6 +69,7 @@ func OpenTables(ctx context.Context, service *aztables.ServiceClient, opts Optio
 		{&t.links, "links"}, {&t.appointments, "appointments"}, {&t.targets, "targets"}, {&t.resources, "resources"},
 		{&t.transactions, "transactions"}, {&t.parked, "parked"}, {&t.deltas, "deltas"}, {&t.settingRows, "settings"},
 		{&t.preferences, "preferences"},
+		{&t.audit, "audit"},
 	} {
 		names = append(names, opts.Prefix+table.name)
 		*table.client = service.NewClient(opts.Prefix + table.name)

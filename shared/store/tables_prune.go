@@ -22,6 +22,9 @@ func (t *Tables) Prune(ctx context.Context, before time.Time) (int, error) {
 		t.pruneLinks, t.pruneHeads, t.pruneTransactions,
 		func(ctx context.Context, before time.Time) (int, error) { return t.pruneAll(ctx, t.parked, before) },
 		func(ctx context.Context, before time.Time) (int, error) { return t.pruneAll(ctx, t.deltas, before) },
+		func(ctx context.Context, before time.Time) (int, error) {
+			return t.pruneAll(ctx, t.audit, before.Add(-auditKept))
+		},
 	} {
 		n, err := pass(ctx, before)
 		total += n

@@ -231,6 +231,14 @@ func (f *Flaky) Unpark(ctx context.Context, id string) error {
 	return flaky0(f, "Unpark", func() error { return f.Store.Unpark(ctx, id) })
 }
 
+func (f *Flaky) Audit(ctx context.Context, e store.AuditEntry) error {
+	return flaky0(f, "Audit", func() error { return f.Store.Audit(ctx, e) })
+}
+
+func (f *Flaky) AuditLog(ctx context.Context, limit int) ([]store.AuditEntry, error) {
+	return flaky1(f, "AuditLog", func() ([]store.AuditEntry, error) { return f.Store.AuditLog(ctx, limit) })
+}
+
 func (f *Flaky) PutDelta(ctx context.Context, d store.Delta) error {
 	return flaky0(f, "PutDelta", func() error { return f.Store.PutDelta(ctx, d) })
 }

@@ -190,6 +190,35 @@ func testDeltas(t *testing.T, s store.Store) {
 	}
 }
 
+func testAudit(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	entry := func(who string, at time.Time) store.AuditEntry {
+		return store.AuditEntry{Who: who, Action: "settings", Object: "exchange", Text: "changed", At: at}
+	}
+	old, first, second := entry("old", base.Add(-400*24*time.Hour)), entry("first", base), entry("second", base.Add(time.Minute))
+	for _, e := range []store.AuditEntry{second, old, first} {
+		if err := s.Audit(ctx, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for limit, want := range [][]store.AuditEntry{nil, {second}, {second, first}, {second, first, old}} {
+		got, err := s.AuditLog(ctx, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, append([]store.AuditEntry(nil), got...)); diff != "" {
+			t.Errorf("limit %d (-want +got):\n%s", limit, diff)
+		}
+	}
+	// Kept for a year longer than what else is old.
+	if n, err := s.Prune(ctx, base.Add(time.Hour)); err != nil || n != 1 {
+		t.Errorf("pruned %d, %v; want the oldest", n, err)
+	}
+	if got, err := s.AuditLog(ctx, 9); err != nil || len(got) != 2 {
+		t.Errorf("%d entries are left, %v", len(got), err)
+	}
+}
+
 func testPrune(t *testing.T, s store.Store) {
 	ctx := t.Context()
 	now := time.Now()

@@ -69,6 +69,7 @@ func Run(t *testing.T, open Open) {
 		{"Parked", testParked},
 		{"Deltas", testDeltas},
 		{"Connectors", testConnectors},
+		{"Audit", testAudit},
 		{"Prune", testPrune},
 		{"Ping", testPing},
 	} {
