@@ -147,6 +147,9 @@ func (w *World) start(ctx context.Context) error {
 	if err := w.startServices(ctx, root); err != nil {
 		return err
 	}
+	if err := w.setSwitches(ctx); err != nil {
+		return err
+	}
 	w.addDemo(time.Now())
 	if err := w.startHost(ctx); err != nil {
 		return fmt.Errorf("%w\n%s", err, w.hostLog.tail())

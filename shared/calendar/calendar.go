@@ -46,6 +46,9 @@ type Event struct {
 	Attendees int
 	Cancelled bool // the meeting was called off
 	Declined  bool // the owner of the mailbox has declined it
+	// Flow is how much of it may be seen. The client of the mailbox knows nothing
+	// of it: it is decided by whoever reads for the board.
+	Flow appointment.Flow
 }
 
 // Item is one line of a delta round. A removed item has only an ID.
@@ -105,6 +108,9 @@ type Write struct {
 	Content appointment.Content
 	// TransactionID and Mark are set on Create (R13).
 	TransactionID, Mark string
+	// Reminder, on Create, is how many minutes before the start the owner is
+	// reminded; nil = not at all. It is never changed afterwards.
+	Reminder *int
 }
 
 // Result is what became of the Write at the same place of the list.

@@ -25,7 +25,11 @@ func (s *session) bear(ctx context.Context, l *store.Link) error {
 			return s.boardFailed(ctx, l, err)
 		}
 	}
-	l, err := s.intend(ctx, l, opUpsert, defaults.With(l.Inbound.Content))
+	content := defaults.With(l.Inbound.Content)
+	if l.Inbound.Flow == appointment.Masked {
+		content = content.With(mask)
+	}
+	l, err := s.intend(ctx, l, opUpsert, content)
 	if err != nil || l.Inbound == nil {
 		return err
 	}
@@ -46,6 +50,7 @@ func (s *session) bear(ctx context.Context, l *store.Link) error {
 // read since: where it shows what it was told, both sides showed it then, and
 // whatever differs from that has been changed later.
 func (s *session) settleSent(ctx context.Context, l *store.Link, a appointment.Appointment) error {
+	s.tellOf(ctx, l, a)
 	before := l.Wanted.Version
 	err := s.put(ctx, l, func(l *store.Link) {
 		s.want(l, a, before)

@@ -102,8 +102,11 @@ func TestEchoBudget(t *testing.T) {
 	if n := w.graph.Calls().Writes(); n != 0 {
 		t.Errorf("a person's move came back to Outlook with %d writes", n)
 	}
-	if n := w.board.Calls()["POST /import"]; n != 1 {
-		t.Errorf("%d writes to the board, want 1", n)
+	if n := w.board.Calls()["mboc_upsertExchangeAppointment"]; n != 1 {
+		t.Errorf("%d writes of the appointment to the board, want 1", n)
+	}
+	if n := w.board.Calls()["POST /import"]; n != 2 {
+		t.Errorf("%d imports, want the appointment and what the planner is told of it", n)
 	}
 	w.silent()
 }

@@ -140,7 +140,11 @@ func (s *session) drain(ctx context.Context, appointments []string) error {
 		}
 		if l.Sent != nil && l.Sent.At.Equal(now) {
 			open = append(open, l)
-			writes = append(writes, write(l, s.mailbox))
+			w := write(l, s.mailbox)
+			if w.Op == calendar.Create {
+				w.Reminder = s.settings.ReminderMinutes
+			}
+			writes = append(writes, w)
 		}
 	}
 	for len(writes) > 0 {

@@ -16,6 +16,10 @@ const (
 	codeForeignMeeting = "DSEX020"
 	codeHeldBack       = "DSEX030"
 	codeConflict       = "DSEX040"
+	// codeRestored: what a resource may not change was restored in Outlook.
+	codeRestored = "DSEX041"
+	// codeResourceChanged: a resource has changed what was planned.
+	codeResourceChanged = "DSEX042"
 )
 
 // family is the tab under which people find this connector's transactions.
@@ -90,7 +94,8 @@ func (s *session) boardFailed(ctx context.Context, l *store.Link, err error) err
 	}
 	return s.put(ctx, l, func(l *store.Link) {
 		l.FailureCode, l.FailureText = codeOf(err), "the board: "+string(f.Reason)
-		if f.Kind == fault.Permanent && !f.WholeTarget && !inconclusive(err) {
+		// What is hidden is not given up: it must not stay on the board.
+		if l.State != store.Hidden && f.Kind == fault.Permanent && !f.WholeTarget && !inconclusive(err) {
 			// Refused for good: a person, or the next change of the event, goes on.
 			l.State, l.DueAt, l.BoardSent = store.Failed, time.Time{}, nil
 			accept(l)

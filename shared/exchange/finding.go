@@ -32,29 +32,8 @@ func ours(mailbox, id string) (guid string, generation int, ok bool) {
 // mark is the value of our named property on an event that we create.
 func mark(guid string, generation int) string { return fmt.Sprintf("%s|%d", guid, generation) }
 
-// passes reports whether an event may show on the board. What it keeps back is
-// neither stored nor sent, only that it was (R19).
-func passes(e calendar.Event) bool {
-	switch e.Content[appointment.Sensitivity] {
-	case "private", "confidential":
-		return false
-	}
-	return !e.Cancelled && !e.Declined
-}
-
-// shows reports whether what was found of an event may show on the board.
-func shows(in *store.Inbound) bool {
-	return passes(calendar.Event{Content: in.Content, Cancelled: in.Cancelled, Declined: in.Declined})
-}
-
-// visible is the content of an event that may be kept: of one that the filter
-// keeps back, its time and what makes it so, but no words (R19, R33).
-func visible(e calendar.Event) appointment.Content {
-	if passes(e) {
-		return e.Content
-	}
-	return e.Content.Only(appointment.When, appointment.ShowAs, appointment.Sensitivity, appointment.TimeZone)
-}
+// shows reports whether an event may show on the board at all.
+func shows(e calendar.Event) bool { return e.Flow == appointment.Open || e.Flow == appointment.Masked }
 
 // finding puts what a read found of an event into its link. A side has changed
 // iff it differs from its own shadow (R20); what does not is an echo, and only
@@ -71,14 +50,21 @@ func finding(l *store.Link, it calendar.Item, began time.Time) {
 	if it.Modified.Before(seen.Modified) {
 		return // R18
 	}
-	now := visible(it.Event)
+	now, flow := it.Content, it.Flow // without what may not be seen, see judged
+	if flow == appointment.Unclear {
+		flow = l.Flow
+	}
 	if l.State == store.Released {
 		saw(seen, it.Event) // not ours any more, whatever becomes of its guests (R29)
-		seen.Content = seen.Content.With(now)
+		see(l, flow, now)
 		l.Inbound = nil
 		return
 	}
-	if len(changedFields(seen.Content, now)) == 0 && seen.Content != nil {
+	if flow == appointment.Open && l.Flow != appointment.Open && l.Origin == store.Board {
+		reopen(l, now)
+	}
+	if l.State == store.Hidden && flow == appointment.Withheld ||
+		l.State != store.Hidden && flow == l.Flow && len(changedFields(seen.Content, now)) == 0 && seen.Content != nil {
 		saw(seen, it.Event)
 		adoptFields(seen, now)
 		l.Inbound = nil // whatever was found before is no more
@@ -87,9 +73,10 @@ func finding(l *store.Link, it calendar.Item, began time.Time) {
 	l.Inbound = &store.Inbound{
 		ETag: it.ETag, Modified: it.Modified, ICalUID: it.ICalUID, Content: now,
 		Attendees: it.Attendees, Organizer: it.Organizer, Cancelled: it.Cancelled, Declined: it.Declined, Found: began,
+		Flow: flow,
 	}
 	l.DueAt = began
-	if l.State != store.Failed {
+	if l.State != store.Failed && l.State != store.Hidden {
 		l.State = store.Pending
 	}
 }
@@ -107,11 +94,7 @@ func changedFields(shadow, now appointment.Content) []appointment.Field {
 }
 
 func adoptFields(seen *store.OutlookSeen, now appointment.Content) {
-	for f, v := range now {
-		if _, known := seen.Content[f]; !known {
-			seen.Content[f] = v
-		}
-	}
+	seen.Content = now.With(seen.Content)
 }
 
 // saw keeps what identifies the state of the event that was seen, no content.
@@ -131,7 +114,10 @@ func take(l *store.Link, e calendar.Event) {
 	if l.Wanted.Version.IsZero() && l.Sent == nil {
 		// Our tables were lost: what stands there is taken as it is (R40).
 		l.Origin = store.Board
-		l.OutlookSeen.Content = visible(e).Clone()
+		l.OutlookSeen.Content = e.Content.Clone()
+		if e.Flow != appointment.Unclear {
+			l.Flow = e.Flow
+		}
 		saw(&l.OutlookSeen, e)
 		return
 	}
@@ -144,6 +130,7 @@ func take(l *store.Link, e calendar.Event) {
 	saw(&l.OutlookSeen, e)
 	l.BoardSeen.Content = l.BoardSeen.Content.With(sent)
 	for f, told := range outlookForm(l, sent) {
+		// Words that may not be seen count as those that we sent.
 		l.OutlookSeen.Content[f] = told
 		if sameByDesign(f, told, e.Content[f]) {
 			l.OutlookSeen.Content[f] = e.Content[f]

@@ -137,6 +137,7 @@ func newWorld(t *testing.T, resources int, o options) *world {
 	}
 	w.board.AddJob(boardsim.Job{SourceApp: "CRONUS", SourceType: "ORDER", JobNo: "J1"})
 	w.board.AddTask(boardsim.Task{SourceApp: "CRONUS", SourceType: "ORDER", JobNo: "J1", TaskNo: "T1"})
+	w.store(exchange.Settings{})
 	w.start()
 	w.must(w.proc.sync.Run(context.Background()))
 	w.settle()

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"maps"
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/appointment"
@@ -29,6 +30,8 @@ func plan(l *store.Link, now time.Time) {
 		settle(l, store.Released) // R29
 	case l.Wanted.Absent:
 		send(l, calendar.Delete, nil, now)
+	case !exists && masked(l.Origin, l.Flow):
+		settle(l, store.Gone) // its words are not ours to make an event of (R22)
 	case !exists:
 		send(l, calendar.Create, defaults.With(l.Wanted.Content), now)
 		l.State = store.Creating
@@ -41,6 +44,9 @@ func plan(l *store.Link, now time.Time) {
 			BoardSeen: l.BoardSeen.Content, Board: l.Wanted.Content,
 			OutlookSeen: l.OutlookSeen.Content, Outlook: l.OutlookSeen.Content,
 		})
+		if masked(l.Origin, l.Flow) {
+			maps.DeleteFunc(out.ToOutlook, func(f appointment.Field, _ string) bool { return f.Word() }) // R22
+		}
 		if len(out.ToOutlook) == 0 {
 			agree(l)
 			settle(l, store.Agreed)
@@ -135,6 +141,9 @@ func landed(l *store.Link, sent store.Sent, e calendar.Event, now time.Time) {
 		l.BoardSeen.Content[appointment.When] = shown
 	}
 	if op == calendar.Create {
+		if e.Flow != appointment.Unclear {
+			l.Flow = e.Flow // nobody has written anything into it yet
+		}
 		finding(l, calendar.Item{Event: e}, now)
 	}
 }

@@ -54,6 +54,10 @@ type Board interface {
 	DeleteExchange(ctx context.Context, a dimescheduler.ExchangeAppointment) error
 	Unassign(ctx context.Context, a appointment.Appointment, resourceNo string) error
 	DeleteAppointment(ctx context.Context, a appointment.Appointment) error
+	// UpsertNotification shows a notification to the planner, DeleteNotification
+	// takes it away. Both are safe to repeat.
+	UpsertNotification(ctx context.Context, n dimescheduler.Notification) error
+	DeleteNotification(ctx context.Context, n dimescheduler.Notification) error
 }
 
 // Bus sends messages.

@@ -19,7 +19,12 @@ func (s *session) read(ctx context.Context, full bool) error {
 	began := s.Now()
 	window := s.window(began)
 	link := s.row.DeltaLink
-	baseline := full || link == "" || began.Sub(s.row.LastBaseline) > s.baselinePeriod()
+	choices, err := s.choices(ctx)
+	if err != nil {
+		return err
+	}
+	anew := choices != s.row.Filter
+	baseline := full || anew || link == "" || began.Sub(s.row.LastBaseline) > s.baselinePeriod()
 	if baseline {
 		link, window = "", s.settings.Window(began)
 	}
@@ -35,9 +40,14 @@ func (s *session) read(ctx context.Context, full bool) error {
 	if err := s.keep(ctx, round, window, began); err != nil {
 		return err
 	}
+	if anew {
+		if err := s.wake(ctx, began); err != nil {
+			return err
+		}
+	}
 	err = s.save(ctx, func(t *store.Target) {
 		t.DeltaLink = round.DeltaLink
-		t.LastRead = began
+		t.LastRead, t.Filter = began, choices
 		t.Round++
 		if !t.BookedRead.After(began) {
 			t.BookedRead = time.Time{}
@@ -102,6 +112,26 @@ func (s *session) keep(ctx context.Context, round calendar.Round, window calenda
 		return s.missing(ctx, items, lost, window, began)
 	}
 	return s.suspect(ctx, slices.Concat(slices.Collect(maps.Values(lost))...), began)
+}
+
+// wake makes findings due that were kept while they could not flow.
+func (s *session) wake(ctx context.Context, now time.Time) error {
+	links, err := s.Store.Links(ctx, s.mailbox)
+	if err != nil {
+		return err
+	}
+	var kept []string
+	for _, l := range links {
+		if l.Inbound != nil && l.DueAt.After(now) {
+			kept = append(kept, l.Appointment)
+		}
+	}
+	return s.update(ctx, kept, func(l *store.Link) error {
+		if l.Inbound != nil {
+			l.DueAt = now
+		}
+		return nil
+	})
 }
 
 // newest keeps one item of each id, the last (graph.md B5), in order.
@@ -229,13 +259,13 @@ func (s *session) newGuid() string {
 // bornHere reports whether an unknown event becomes an appointment of the board.
 func (s *session) bornHere(e calendar.Event) bool {
 	_, _, timed := e.Content.Times()
-	return timed && (e.Type == calendar.Single || e.Series != "") && !s.settings.ToBoardOff && passes(e)
+	return timed && (e.Type == calendar.Single || e.Series != "") && !s.settings.ToBoardOff && shows(e)
 }
 
 // unaligned lists an event that can not become an appointment, with no content
 // of it (R19). What the filter keeps back is not listed at all.
 func (s *session) unaligned(ctx context.Context, e calendar.Event, began time.Time) error {
-	if s.settings.ToBoardOff || !passes(e) {
+	if s.settings.ToBoardOff || !shows(e) {
 		return nil
 	}
 	return s.unusable(ctx, []calendar.Event{e}, began)
@@ -245,7 +275,7 @@ func (s *session) unaligned(ctx context.Context, e calendar.Event, began time.Ti
 // at: what else they show is carried all the same (graph.md E17).
 func (s *session) unusable(ctx context.Context, events []calendar.Event, began time.Time) error {
 	for _, e := range events {
-		if _, _, ok := e.Content.Times(); ok || !passes(e) {
+		if _, _, ok := e.Content.Times(); ok || !shows(e) {
 			continue
 		}
 		err := s.Store.PutDelta(ctx, store.Delta{Mailbox: s.mailbox, Event: e.ID, At: began, Kind: "time",

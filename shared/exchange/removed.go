@@ -39,8 +39,13 @@ func (s *session) removed(ctx context.Context, l *store.Link) error {
 	if series != "" && !l.Inbound.Inferred {
 		return s.doubtful(ctx, l)
 	}
+	out, err := s.optedOut(ctx)
 	switch {
-	case l.Wanted.Absent || s.settings.ToBoardOff || !boardKnows(l) && l.BoardSent == nil:
+	case err != nil:
+		return err
+	case l.State == store.Hidden: // the board has nothing of it any more
+		return s.put(ctx, l, func(l *store.Link) { lose(l); proceed(l, s.Now()) })
+	case l.Wanted.Absent || !boardKnows(l) && l.BoardSent == nil:
 		return s.put(ctx, l, func(l *store.Link) {
 			lose(l)
 			l.BoardSent = nil
@@ -51,10 +56,15 @@ func (s *session) removed(ctx context.Context, l *store.Link) error {
 			}
 			proceed(l, s.Now())
 		})
-	case !boardKnows(l):
+	case !boardKnows(l) && !s.settings.ToBoardOff:
 		return s.unborn(ctx, l)
-	case s.boardChanged(l):
-		return s.recreate(ctx, l)
+	case l.Origin == store.Board && !s.settings.mayDelete():
+		return s.recreate(ctx, l, codeRestored, "deleted in Outlook, which the resource may not: created again")
+	case s.boardChanged(l) && !masked(l.Origin, l.Flow):
+		return s.recreate(ctx, l, codeConflict, "deleted in Outlook, but changed on the board: created again")
+	case s.settings.ToBoardOff || out && l.Origin == store.Board:
+		// Kept for when the way is opened again.
+		return s.put(ctx, l, func(l *store.Link) { l.DueAt = s.Now().Add(baselineAge) })
 	}
 	return s.unassign(ctx, l)
 }
@@ -67,8 +77,8 @@ func (s *session) boardChanged(l *store.Link) bool {
 
 // recreate: deleted here, changed there. The board's word wins and the event is
 // made anew, under the next generation (R23).
-func (s *session) recreate(ctx context.Context, l *store.Link) error {
-	s.recordConflict(l, "deleted in Outlook, but changed on the board: created again")
+func (s *session) recreate(ctx context.Context, l *store.Link, code, why string) error {
+	s.record(l.Appointment, "merge", "Conflict", code, why+" (board "+l.Wanted.Content.Digest()+", Outlook "+l.OutlookSeen.Content.Digest()+")")
 	return s.put(ctx, l, func(l *store.Link) {
 		lose(l)
 		l.State, l.DueAt = store.Pending, s.Now()
@@ -86,12 +96,12 @@ func (s *session) unassign(ctx context.Context, l *store.Link) error {
 		return s.boardFailed(ctx, l, err)
 	}
 	here := s.assignedHere(a)
-	if l.BoardSent == nil && len(changedFields(l.BoardSeen.Content, a.Content)) > 0 && len(here) > 0 {
+	if l.BoardSent == nil && len(changedFields(l.BoardSeen.Content, a.Content)) > 0 && len(here) > 0 && !masked(l.Origin, l.Flow) {
 		before := l.Wanted.Version
 		if err := s.put(ctx, l, func(l *store.Link) { s.want(l, a, before) }); err != nil {
 			return err
 		}
-		return s.recreate(ctx, l)
+		return s.recreate(ctx, l, codeConflict, "deleted in Outlook, but changed on the board: created again")
 	}
 	if len(here) == 0 && (l.BoardSent == nil || l.BoardSent.Op != opUnassign) {
 		// A planner has taken it off already, maybe to plan it anew: what is left
@@ -101,15 +111,31 @@ func (s *session) unassign(ctx context.Context, l *store.Link) error {
 	if l, err = s.intend(ctx, l, opUnassign, nil); err != nil || l.Inbound == nil {
 		return err
 	}
+	left, again, err := s.detach(ctx, l, a)
+	switch {
+	case err != nil:
+		return s.boardFailed(ctx, l, err)
+	case again:
+		return s.stillAssigned(ctx, l)
+	}
+	s.tellUnassigned(ctx, l, a, left)
+	return s.leave(ctx, l, left)
+}
+
+// detach takes the mailbox's resources off the appointment a, and the appointment
+// off the board if a read then shows that nobody is left (R31). left is what the
+// board shows afterwards, nil if it is gone; again says that the mailbox is still
+// assigned. It is safe twice.
+func (s *session) detach(ctx context.Context, l *store.Link, a appointment.Appointment) (left *appointment.Appointment, again bool, err error) {
 	b := a
 	if a.CreatedByExchange || l.Origin == store.Outlook {
-		for _, no := range here {
+		for _, no := range s.assignedHere(a) {
 			x := s.exchangeAppointment(l, a.Content, true)
 			x.ResourceEmail = s.emailOf(no)
 			err = s.Board.DeleteExchange(ctx, x)
 			s.recordBoard(l, "unassign", err)
 			if err != nil {
-				return s.boardFailed(ctx, l, err)
+				return nil, false, err
 			}
 		}
 		b, err = s.appointment(ctx, l)
@@ -119,31 +145,30 @@ func (s *session) unassign(ctx context.Context, l *store.Link) error {
 			err = s.Board.Unassign(ctx, b, no)
 			s.recordBoard(l, "unassign", err)
 			if err != nil {
-				return s.boardFailed(ctx, l, err)
+				return nil, false, err
 			}
 		}
 		b, err = s.appointment(ctx, l)
 	}
 	switch {
 	case goneFromBoard(err):
-		return s.leave(ctx, l, nil)
+		return nil, false, nil
 	case err != nil:
-		return s.boardFailed(ctx, l, err)
+		return nil, false, err
 	case len(b.Assignees) == 0:
 		err = s.Board.DeleteAppointment(ctx, b)
 		s.recordBoard(l, "delete", err)
-		if err != nil {
-			return s.boardFailed(ctx, l, err)
-		}
-		return s.leave(ctx, l, nil)
-	case len(s.assignedHere(b)) > 0:
-		// It is still assigned: the call had no effect, or somebody was faster.
-		return s.put(ctx, l, func(l *store.Link) {
-			l.Attempts++
-			l.DueAt = s.Now().Add(max(readGap, backoff(l.Appointment, l.Attempts, nil)))
-		})
+		return nil, false, err
 	}
-	return s.leave(ctx, l, &b)
+	return &b, len(s.assignedHere(b)) > 0, nil
+}
+
+// stillAssigned: the call had no effect, or somebody was faster.
+func (s *session) stillAssigned(ctx context.Context, l *store.Link) error {
+	return s.put(ctx, l, func(l *store.Link) {
+		l.Attempts++
+		l.DueAt = s.Now().Add(max(readGap, backoff(l.Appointment, l.Attempts, nil)))
+	})
 }
 
 // leave ends the link: the event is gone, and so is the assignment (with what

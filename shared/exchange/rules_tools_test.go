@@ -262,7 +262,18 @@ func world1(t *testing.T, o options) (*world, boardsim.Appointment) {
 // set stores the connector's settings, and waits until they are seen.
 func (w *world) set(s exchange.Settings) {
 	w.t.Helper()
+	w.store(s)
+	w.advance(time.Minute)
+}
+
+// store stores the connector's settings. In these worlds people have agreed that
+// their calendars flow back, unless a test says otherwise.
+func (w *world) store(s exchange.Settings) {
+	w.t.Helper()
 	ctx := context.Background()
+	if s.Preferences.OptIn == nil {
+		s.Preferences.OptIn = new(true)
+	}
 	text, err := json.Marshal(s)
 	w.must(err)
 	_, etag, err := w.mem.Value(ctx, "exchange")
@@ -271,5 +282,4 @@ func (w *world) set(s exchange.Settings) {
 	}
 	_, err = w.mem.SwapValue(ctx, "exchange", string(text), etag)
 	w.must(err)
-	w.advance(time.Minute)
 }

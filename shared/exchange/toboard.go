@@ -22,7 +22,16 @@ const (
 // toBoard carries what was found in Outlook to the board. A fault of the board
 // stays in the link: nothing else waits for it (R16).
 func (s *session) toBoard(ctx context.Context, l *store.Link) error {
+	if err := s.judgeAgain(ctx, l); err != nil {
+		return err
+	}
+	out, err := s.optedOut(ctx)
+	if err != nil {
+		return err
+	}
 	switch {
+	case l.State == store.Hidden:
+		return s.hidden(ctx, l)
 	case l.Inbound == nil && l.Wanted.Absent:
 		return s.giveWay(ctx, l)
 	case l.Inbound == nil:
@@ -33,17 +42,23 @@ func (s *session) toBoard(ctx context.Context, l *store.Link) error {
 	case s.settings.ToBoardOff && !boardKnows(l):
 		// Kept: nobody would find it again when the direction is switched on.
 		return s.put(ctx, l, func(l *store.Link) { l.DueAt = s.Now().Add(sweepAge) })
-	case s.settings.ToBoardOff:
+	case l.Wanted.Absent && s.settings.ToBoardOff:
 		return s.giveWay(ctx, l)
+	case s.settings.ToBoardOff:
+		return s.keepBack(ctx, l)
 	case l.Wanted.Absent:
 		// Deleted there, changed here: the deletion wins, for nothing could be
 		// written to what is gone (R23, R24). The new etag lets it go on.
 		s.recordConflict(l, "changed in Outlook, but deleted or unassigned on the board: removed")
 		return s.giveWay(ctx, l)
-	case !boardKnows(l) && !shows(l.Inbound):
+	case !boardKnows(l) && l.Inbound.Flow == appointment.Withheld:
 		return s.unborn(ctx, l) // it came under the filter before it was born
 	case !boardKnows(l):
 		return s.bear(ctx, l)
+	case l.Origin == store.Outlook && l.Inbound.Flow == appointment.Withheld:
+		return s.hide(ctx, l)
+	case out:
+		return s.keepBack(ctx, l)
 	}
 	return s.change(ctx, l)
 }
@@ -86,6 +101,9 @@ func (s *session) change(ctx context.Context, l *store.Link) error {
 		OutlookSeen: l.OutlookSeen.Content, Outlook: l.Inbound.Content,
 		Wins: s.settings.Wins,
 	})
+	if _, err := s.restore(ctx, l, a.Content, out.ToBoard); err != nil {
+		return err
+	}
 	for _, c := range out.Conflicts {
 		s.recordConflict(l, "both sides changed "+string(c.Field)+": "+string(c.Winner)+" wins (board "+c.BoardDigest+", Outlook "+c.OutlookDigest+")")
 	}
@@ -94,11 +112,14 @@ func (s *session) change(ctx context.Context, l *store.Link) error {
 			delete(out.ToBoard, f) // what Outlook shows of it is not the whole (R22)
 		}
 	}
+	changes := out.ToBoard.Clone()
+	erase(l, a.Content, out.ToBoard)
 	if len(out.ToBoard) == 0 {
 		before := l.Wanted.Version
 		err := s.put(ctx, l, func(l *store.Link) {
 			s.want(l, a, before)
 			agreeOn(l, a.Content, nil)
+			erased(l)
 			accept(l)
 			proceed(l, s.Now())
 		})
@@ -106,6 +127,9 @@ func (s *session) change(ctx context.Context, l *store.Link) error {
 			return err
 		}
 		return s.news(ctx, a)
+	}
+	if err := s.copying(ctx, l, a.Content, changes); err != nil {
+		return err
 	}
 	if l, err = s.intend(ctx, l, opUpsert, out.ToBoard); err != nil || l.Inbound == nil {
 		return err
@@ -131,6 +155,7 @@ func (s *session) readBack(ctx context.Context, l *store.Link) error {
 	case err != nil:
 		return s.boardFailed(ctx, l, err)
 	}
+	s.tellOf(ctx, l, a)
 	before := l.Wanted.Version
 	err = s.put(ctx, l, func(l *store.Link) {
 		var sent appointment.Content
@@ -146,6 +171,7 @@ func (s *session) readBack(ctx context.Context, l *store.Link) error {
 		l.BoardSeen.ID, l.BoardSeen.Number = a.ID, a.Number
 		l.BoardSent = nil
 		l.Attempts, l.FailureCode, l.FailureText = 0, "", ""
+		erased(l)
 		accept(l)
 		proceed(l, s.Now())
 	})
@@ -208,7 +234,7 @@ func accept(l *store.Link) {
 	if in.ICalUID != "" {
 		seen.ICalUID = in.ICalUID
 	}
-	seen.Content = seen.Content.With(in.Content)
+	see(l, in.Flow, in.Content)
 	l.Inbound = nil
 }
 

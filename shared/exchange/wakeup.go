@@ -21,6 +21,9 @@ func (s *session) wantsRead(ctx context.Context, n bus.Nudge, resuming bool) (re
 		return false, time.Time{}, nil
 	}
 	last := s.row.LastRead
+	if choices, err := s.choices(ctx); err != nil || choices != s.row.Filter {
+		return err == nil, time.Time{}, err // others were made since
+	}
 	gap := n.At.Sub(last)
 	if gap < -readGap {
 		return false, time.Time{}, nil // satisfied

@@ -94,10 +94,11 @@ func (w *Worker) zone() string {
 // session is one nudge's work on one mailbox.
 type session struct {
 	*Worker
-	Calendar  // the worker's, whose all-day events have a zone
 	mailbox   string
 	row       *store.Target // as last read or written by us
 	settings  Settings
+	back      *filter           // what flows back; nil = not read yet, see flowsBack
+	Calendar  Calendar          // the worker's: all-day events have a zone, and what the filter keeps back is not there
 	resources []*store.Resource // those with this mailbox that take part
 	all       []*store.Resource // all with this mailbox
 	visible   bool              // the board has shown us a resource of the mailbox
@@ -123,8 +124,9 @@ func (w *Worker) open(ctx context.Context, n bus.Nudge) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{Worker: w, Calendar: zoned{w.Calendar, w.zone()}, mailbox: n.Target, row: row, log: log,
+	s := &session{Worker: w, mailbox: n.Target, row: row, log: log,
 		conflicts: map[string]int{}, seriesGone: map[string]bool{}, wrote: map[string]bool{}}
+	s.Calendar = &judged{calendar: zoned{w.Calendar, w.zone()}, filter: s.flowsBack}
 	now := w.Now()
 	if !row.Participates {
 		return nil, nil
@@ -136,7 +138,7 @@ func (w *Worker) open(ctx context.Context, n bus.Nudge) (*session, error) {
 	if n.Kind == bus.Push && row.Due.IsZero() && !s.bookedRead(now) {
 		return nil, nil // R3: whoever made a link due has lowered Due first (R1)
 	}
-	if s.settings, err = w.settings.get(ctx, w.Store, now); err != nil {
+	if s.settings, err = w.settings.get(ctx, w.Store, now, w.Log); err != nil {
 		return nil, err
 	}
 	if s.all, err = w.Store.ResourcesOf(ctx, n.Target); err != nil {

@@ -74,8 +74,12 @@ func eventBody(w calendar.Write) ([]byte, error) {
 		}
 	}
 	if w.Op == calendar.Create {
-		// Nobody wants to be reminded of what a planner moves about.
-		e.SetIsReminderOn(ptr(false))
+		// Unless it was asked for, nobody wants to be reminded of what a planner
+		// moves about.
+		e.SetIsReminderOn(ptr(w.Reminder != nil))
+		if w.Reminder != nil {
+			e.SetReminderMinutesBeforeStart(ptr(int32(*w.Reminder)))
+		}
 		if w.TransactionID != "" {
 			e.SetTransactionId(&w.TransactionID)
 		}

@@ -156,7 +156,7 @@ type Sent struct {
 
 // BoardSent is a write to the board whose outcome is not known yet.
 type BoardSent struct {
-	Op      string // "upsert", "unassign"
+	Op      string // "upsert", "unassign", "hide"
 	Content appointment.Content
 	At      time.Time
 }
@@ -180,7 +180,10 @@ type Inbound struct {
 	Attendees           int
 	Organizer           bool
 	Cancelled, Declined bool
-	Found               time.Time // when the read began, our clock
+	// Flow is how much of it might be seen when it was found; its words are here
+	// only if it is Open.
+	Flow  appointment.Flow
+	Found time.Time // when the read began, our clock
 }
 
 // Head is the newest that the board has said of an appointment, and whom it
