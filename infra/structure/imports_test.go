@@ -90,7 +90,8 @@ var pure = map[string]struct {
 		"github.com/expr-lang/expr", "github.com/expr-lang/expr/ast", "github.com/expr-lang/expr/file",
 		"github.com/expr-lang/expr/parser", "github.com/expr-lang/expr/vm",
 	}, "decides from its arguments alone"},
-	"shared/funchost": {[]string{"shared/fault"}, "knows the host and nothing of what runs under it"},
+	"shared/trace":    {nil, "a leaf that every package may use"},
+	"shared/funchost": {[]string{"shared/fault", "shared/trace"}, "knows the host and nothing of what runs under it"},
 	"shared/settings": {[]string{"shared/secret", "github.com/robfig/cron/v3"}, "read before anything else is there"},
 }
 

@@ -43,7 +43,6 @@ func (s *session) compareBoard(ctx context.Context, window calendar.Window, bega
 	if err != nil {
 		// The board's fault is not this mailbox's: the baseline stays owed.
 		s.log.WarnContext(ctx, "the board's list could not be read: compared later", "error", err)
-		s.record("", "baseline", "Failed", codeOf(err), "the board's list of appointments could not be read")
 		return s.save(ctx, func(t *store.Target) { t.LastBaseline = began.Add(baselineRetry - s.baselinePeriod()) })
 	}
 	for _, a := range listed {

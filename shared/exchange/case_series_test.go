@@ -164,7 +164,7 @@ func TestCase_E18_AnOccurrenceDoesNotPassItsNeighbour(t *testing.T) {
 	w.drag(of[25], 60)
 	w.settle()
 	failed := w.told("Failed")
-	if len(failed) != 1 || failed[0].Code != "ErrorOccurrenceCrossingBoundary" || !strings.Contains(failed[0].Text, "the day of the one before or after it") {
+	if len(failed) != 1 || failed[0].Code != "DSEX024" || !strings.Contains(failed[0].Text, "the day of the one before or after it") {
 		t.Fatalf("told %+v", failed)
 	}
 	if l := w.link("R1", of[25]); l.State != store.Failed || l.FailureText == "" {

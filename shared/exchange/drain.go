@@ -159,7 +159,6 @@ func (s *session) drain(ctx context.Context, appointments []string) error {
 
 // call does one call and puts each outcome away; one item's fault is its own (R15).
 func (s *session) call(ctx context.Context, links []*store.Link, writes []calendar.Write) error {
-	began := s.Now()
 	results, err := s.Calendar.Apply(ctx, s.mailbox, writes)
 	if err != nil {
 		return s.callFailed(ctx, links, err)
@@ -195,7 +194,7 @@ func (s *session) call(ctx context.Context, links []*store.Link, writes []calend
 			return errs[i]
 		}
 		r := results[i]
-		s.recordWrite(l, r.Err, s.Now().Sub(began))
+		s.recordWrite(l, r.Err, len(links))
 		if r.Err == nil && l.OutlookSeen.Series != "" {
 			s.wrote[l.OutlookSeen.Series] = true
 		}
@@ -277,7 +276,7 @@ func (s *session) callFailed(ctx context.Context, links []*store.Link, err error
 	}
 	var later error
 	for _, l := range links {
-		s.recordWrite(l, err, 0)
+		s.recordWrite(l, err, len(links))
 		kind := *f
 		if len(links) > 1 {
 			kind.Kind = fault.Transient // of which item it is true is not known

@@ -4,40 +4,24 @@ import (
 	"context"
 	"time"
 
-	"github.com/dime-scheduler/connectors/shared/calendar"
 	"github.com/dime-scheduler/connectors/shared/dimescheduler"
 	"github.com/dime-scheduler/connectors/shared/fault"
 	"github.com/dime-scheduler/connectors/shared/store"
 )
-
-// Stable codes of this connector (prefix DSEX, reserved by Dime.Scheduler for
-// Exchange; facts A.9).
-const (
-	codeForeignMeeting = "DSEX020"
-	codeHeldBack       = "DSEX030"
-	codeConflict       = "DSEX040"
-	// codeRestored: what a resource may not change was restored in Outlook.
-	codeRestored = "DSEX041"
-	// codeResourceChanged: a resource has changed what was planned.
-	codeResourceChanged = "DSEX042"
-)
-
-// family is the tab under which people find this connector's transactions.
-const family = "exchange"
 
 // linkFailed puts a write's or a look-up's failure into the link (section 5):
 // with keep, the intent stays open, as its outcome is unknown. It returns
 // errLater or a fault of the whole target if there is no point in going on.
 func (s *session) linkFailed(ctx context.Context, l *store.Link, err error, keep bool) error {
 	f := fault.Of(err)
-	if f.Reason == fault.Canceled && ctx.Err() != nil {
-		return err // we are being stopped: what is open is resolved next time
+	if f.Reason == fault.Canceled && ctx.Err() != nil || isOurs(f) {
+		return err // we are being stopped, or our own vault fails (R5): what is open is resolved next time
 	}
 	put := s.put(ctx, l, func(l *store.Link) {
 		if !keep {
 			l.Sent = nil
 		}
-		l.FailureCode, l.FailureText = codeOf(err), refusal(f)
+		l.FailureCode, l.FailureText = explain(err)
 		if f.Kind == fault.Permanent && !f.WholeTarget {
 			l.State, l.DueAt, l.Sent, l.Inbound = store.Failed, time.Time{}, nil, nil
 			return
@@ -59,18 +43,6 @@ func (s *session) linkFailed(ctx context.Context, l *store.Link, err error, keep
 	return nil
 }
 
-// codeNeighbour is Graph's code for an occurrence that would pass another (graph.md B1).
-const codeNeighbour = "ErrorOccurrenceCrossingBoundary"
-
-// refusal says why Outlook did not do it, in words for a planner where there are any.
-func refusal(f *fault.Error) string {
-	if f.Code == codeNeighbour {
-		return "an occurrence of a series can not be moved to or beyond the day of the one before or after it: " +
-			"move it less far, or change the series in Outlook"
-	}
-	return string(f.Reason)
-}
-
 // throttled: the mailbox has asked to be left alone (graph.md B9).
 func (s *session) throttled(ctx context.Context, err error) error {
 	until := s.Now().Add(backoff(s.mailbox, 0, err))
@@ -89,11 +61,11 @@ func (s *session) throttled(ctx context.Context, err error) error {
 // stops nobody else: this finding waits, the rest of the mailbox goes on.
 func (s *session) boardFailed(ctx context.Context, l *store.Link, err error) error {
 	f := fault.Of(err)
-	if f.Reason == fault.Canceled && ctx.Err() != nil {
+	if f.Reason == fault.Canceled && ctx.Err() != nil || isOurs(f) {
 		return err
 	}
 	return s.put(ctx, l, func(l *store.Link) {
-		l.FailureCode, l.FailureText = codeOf(err), "the board: "+string(f.Reason)
+		l.FailureCode, l.FailureText = explain(err)
 		// What is hidden is not given up: it must not stay on the board.
 		if l.State != store.Hidden && f.Kind == fault.Permanent && !f.WholeTarget && !inconclusive(err) {
 			// Refused for good: a person, or the next change of the event, goes on.
@@ -139,15 +111,17 @@ func (s *session) targetFailed(ctx context.Context, err error) error {
 		pause = min(time.Minute<<min(s.row.Probes, 10), 6*time.Hour)
 	}
 	pause = max(pause+spread(s.mailbox, pause/4), f.RetryAfter)
-	if s.row.SuspendedCode != f.Code || s.row.SuspendedSince.IsZero() {
-		s.log.WarnContext(ctx, "mailbox suspended", "error", err, "probe_in", pause)
-		s.record("", "suspend", "Failed", codeOf(err), "the mailbox can not be reached: "+string(f.Reason))
+	code := codeOf(err)
+	if s.row.SuspendedCode != code || s.row.SuspendedSince.IsZero() {
+		s.log.WarnContext(ctx, "mailbox suspended", "error", err, "code", code, "probe_in", pause)
+		c := Explain(code)
+		s.record("", "suspend", c.Status, code, c.Sentence)
 	}
 	err = s.save(ctx, func(t *store.Target) {
 		if t.SuspendedSince.IsZero() {
 			t.SuspendedSince = now
 		}
-		t.SuspendedReason, t.SuspendedCode = string(f.Reason), f.Code
+		t.SuspendedReason, t.SuspendedCode = string(f.Reason), code
 		t.Probe = now.Add(pause)
 		t.Probes++
 		t.Due = t.Probe
@@ -183,57 +157,4 @@ func (s *session) resumed(ctx context.Context) error {
 		t.SuspendedSince, t.Probe = time.Time{}, time.Time{}
 		t.SuspendedReason, t.SuspendedCode = "", ""
 	})
-}
-
-// codeOf is the stable code that people see.
-func codeOf(err error) string {
-	if err == nil {
-		return ""
-	}
-	return fault.Of(err).Code
-}
-
-// record notes one call or decision; it is written when the nudge ends.
-func (s *session) record(guid, operation, status, code, text string) {
-	s.journal = append(s.journal, store.Transaction{
-		Family: family, Appointment: guid, Target: s.mailbox, Operation: operation,
-		Status: status, Code: code, Text: text, Source: "service", At: s.Now(),
-	})
-}
-
-func (s *session) recordConflict(l *store.Link, text string) {
-	s.record(l.Appointment, "merge", "Conflict", codeConflict, text)
-}
-
-func (s *session) recordWrite(l *store.Link, err error, took time.Duration) {
-	op := "write"
-	if l.Sent != nil {
-		op = l.Sent.Op
-	}
-	status, text := "Success", "sent to Outlook"
-	if err != nil && !(calendar.Op(op) == calendar.Delete && gone(err)) {
-		status, text = "Failed", "Outlook: "+refusal(fault.Of(err))
-	}
-	s.record(l.Appointment, op, status, codeOf(err), text)
-	s.journal[len(s.journal)-1].Duration = took
-}
-
-func (s *session) recordBoard(l *store.Link, op string, err error) {
-	status, text := "Success", "sent to the board"
-	if err != nil {
-		status, text = "Failed", "the board: "+string(fault.Of(err).Reason)
-	}
-	s.record(l.Appointment, op+" on board", status, codeOf(err), text)
-}
-
-// flush writes the journal. It is for people: failing to write it must not undo
-// the work that it tells of.
-func (s *session) flush(ctx context.Context) {
-	if len(s.journal) == 0 {
-		return
-	}
-	if err := s.Store.Record(ctx, s.journal...); err != nil {
-		s.log.WarnContext(ctx, "transactions could not be recorded", "count", len(s.journal), "error", err)
-	}
-	s.journal = nil
 }

@@ -68,6 +68,7 @@ func send(l *store.Link, op calendar.Op, c appointment.Content, now time.Time) {
 func settle(l *store.Link, state store.State) {
 	l.State, l.DueAt, l.Attempts = state, time.Time{}, 0
 	l.FailureCode, l.FailureText = "", ""
+	l.Asked = false
 }
 
 // agree makes the board's shadow what the board shows, where the two sides are
@@ -114,7 +115,7 @@ func write(l *store.Link, mailbox string) calendar.Write {
 // not merged yet (R14).
 func landed(l *store.Link, sent store.Sent, e calendar.Event, now time.Time) {
 	l.Sent = nil
-	l.Attempts, l.FailureCode, l.FailureText = 0, "", ""
+	l.Attempts, l.FailureCode, l.FailureText, l.Asked = 0, "", "", false
 	op := calendar.Op(sent.Op)
 	if op == calendar.Delete {
 		lose(l)

@@ -11,6 +11,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/calendar"
 	"github.com/dime-scheduler/connectors/shared/fault"
 	"github.com/dime-scheduler/connectors/shared/store"
+	"github.com/dime-scheduler/connectors/shared/trace"
 )
 
 // Worker does everything that is done to a mailbox. It has no state of its own
@@ -110,7 +111,12 @@ type session struct {
 	// wrote those of which it wrote an occurrence.
 	seriesGone, wrote map[string]bool
 	journal           []store.Transaction
+	cause             trace.Cause
+	source            string   // of what is recorded
+	last              outgoing // call
 	log               *slog.Logger
+
+	Board Board // the worker's, recorded
 }
 
 // open reads what every nudge needs; nil if there is nothing to do now.
@@ -126,7 +132,7 @@ func (w *Worker) open(ctx context.Context, n bus.Nudge) (*session, error) {
 	}
 	s := &session{Worker: w, mailbox: n.Target, row: row, log: log,
 		conflicts: map[string]int{}, seriesGone: map[string]bool{}, wrote: map[string]bool{}}
-	s.Calendar = &judged{calendar: zoned{w.Calendar, w.zone()}, filter: s.flowsBack}
+	s.begin(ctx, n.Reason)
 	now := w.Now()
 	if !row.Participates {
 		return nil, nil
@@ -184,7 +190,6 @@ func (s *session) work(ctx context.Context, n bus.Nudge) error {
 		if err := s.subscribe(ctx, n); onlySubscription(err) {
 			// It can be read without; renewal and the next sweep try again.
 			s.log.WarnContext(ctx, "no subscription: the mailbox is read by the sweep only", "error", err)
-			s.record("", "subscribe", "Failed", codeOf(err), "the subscription could not be made: "+string(fault.Of(err).Reason))
 		} else if err != nil {
 			return err
 		}

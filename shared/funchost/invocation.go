@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"regexp"
 	"strings"
+
+	"github.com/dime-scheduler/connectors/shared/trace"
 )
 
 // Invocation identifies one run of a function.
@@ -28,8 +30,10 @@ func (i Invocation) TraceID() string {
 
 type invocationKey struct{}
 
-// WithInvocation returns a context that belongs to the invocation.
+// WithInvocation returns a context that belongs to the invocation; its ids are
+// what engines record (trace.Of).
 func WithInvocation(ctx context.Context, i Invocation) context.Context {
+	ctx = trace.With(ctx, trace.Cause{Invocation: i.ID, TraceID: i.TraceID()})
 	return context.WithValue(ctx, invocationKey{}, i)
 }
 

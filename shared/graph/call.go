@@ -74,6 +74,9 @@ func (c *Client) once(ctx context.Context, o op, f func(context.Context) error) 
 	}
 	// No token, or an answer that the SDK or the caller could not read.
 	if known, ok := errors.AsType[*fault.Error](err); ok {
+		if known.Op != "" {
+			return k.status, err // not Graph's: the vault that holds the secret fails (R5)
+		}
 		return k.status, o.fault(*known)
 	}
 	if k.status == 0 {

@@ -10,9 +10,11 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
 	khttp "github.com/microsoft/kiota-http-go"
 
 	"github.com/dime-scheduler/connectors/shared/fault"
+	"github.com/dime-scheduler/connectors/shared/trace"
 )
 
 // maxAnswer bounds what is read of one answer; a page of 1000 events with long
@@ -49,14 +51,18 @@ func (e edge) Intercept(next khttp.Pipeline, index int, req *http.Request) (*htt
 	if err := measure(req); err != nil {
 		return nil, err
 	}
+	ids := trace.IDs{Client: uuid.NewString()}
+	req.Header.Set("Client-Request-Id", ids.Client)
 	began := time.Now()
 	resp, err := next.Next(req, index)
 	var body []byte
 	if err == nil {
+		ids.Request = resp.Header.Get("Request-Id")
 		body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 		_ = resp.Body.Close() // read to its end, or given up
 		k.status = resp.StatusCode
 	}
+	trace.Saw(req.Context(), ids)
 	if e.observe != nil {
 		e.observe(k.op.name, k.status, time.Since(began))
 	}

@@ -87,6 +87,8 @@ type Link struct {
 	DueAt time.Time
 	// Attempts counts the transient failures since the last success.
 	Attempts int
+	// Asked: a person asked for the next attempt.
+	Asked bool
 	// Failure says why the state is failed, skipped or still pending: a stable
 	// code and a sentence for people, without content.
 	FailureCode, FailureText string

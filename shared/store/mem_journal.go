@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -42,6 +43,40 @@ func (m *Mem) newest(ctx context.Context, limit int, wanted func(*Transaction) b
 	}
 	slices.SortStableFunc(out, func(a, b Transaction) int { return b.At.Compare(a.At) })
 	return first(out, limit), nil
+}
+
+func (m *Mem) FindTransactions(ctx context.Context, q TransactionQuery) (TransactionPage, error) {
+	const op = "store: find transactions"
+	if err := alive(ctx, op); err != nil {
+		return TransactionPage{}, err
+	}
+	after, err := q.check(op)
+	if err != nil {
+		return TransactionPage{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	type numbered struct {
+		Transaction
+		key string // sorts as the rows of a table do
+	}
+	var found []numbered
+	for i, t := range m.transactions {
+		k := fmt.Sprintf("%s|%012d", instantKey(t.At), 999_999_999_999-i)
+		if q.selects(&t) && (len(after) == 0 || k > after[1]) {
+			found = append(found, numbered{t, k})
+		}
+	}
+	slices.SortFunc(found, func(a, b numbered) int { return cmp.Compare(a.key, b.key) })
+	var page TransactionPage
+	for i, f := range found {
+		if i == q.limit() {
+			page.Next = q.token("", found[i-1].key)
+			break
+		}
+		page.Rows = append(page.Rows, f.Transaction)
+	}
+	return page, nil
 }
 
 func (m *Mem) Park(ctx context.Context, p *Parked) error {

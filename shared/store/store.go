@@ -157,14 +157,44 @@ type Transaction struct {
 	Family      string // "exchange", "board", "dynamics", "webhook"
 	Appointment string
 	Target      string
+	Resource    string // number of the board's resource, where known; several by comma
 	Operation   string
-	Status      string // Success, Skipped, Failed, Conflict
-	Code        string // stable code, may be empty
-	Text        string // a sentence for people, without content
-	Source      string // "service", "website", "timer"
-	Invocation  string
-	Duration    time.Duration
-	At          time.Time
+	Status      string        // Success, Skipped, Failed, EmptyBackOffice, InvalidBackOfficeSettings, Conflict
+	Code        string        // stable code, may be empty
+	Remote      string        // the other side's own code, may be empty
+	Text        string        // a sentence for people, without content
+	Source      string        // "service", "website", "timer"
+	Attempt     int           // the how-manyth attempt of this change, from 1; 0 = not counted
+	Batch       int           // how many items the call carried; 0 = it was no batch
+	Duration    time.Duration // of the call, a batch's as a whole
+	Invocation  string        // the host's id of the run
+	Trace       string        // W3C trace id
+	// Request is the other side's id of the call, Client the one that it was given.
+	Request, Client string
+	At              time.Time
+}
+
+// Sources of a transaction (facts B.6).
+const (
+	SourceService = "service" // the normal way
+	SourceWebsite = "website" // a person asked for it
+	SourceTimer   = "timer"   // a timer found that it was owed
+)
+
+// TransactionQuery selects transactions, newest first. Family or Appointment is
+// needed; what is empty does not restrict.
+type TransactionQuery struct {
+	Family, Appointment  string
+	Target, Status, Code string
+	From, To             time.Time // [From, To)
+	Limit                int       // rows of a page; 0 = 50, at most 500
+	After                string    // Next of the page before
+}
+
+// TransactionPage is one page. Next is empty on the last.
+type TransactionPage struct {
+	Rows []Transaction
+	Next string
 }
 
 // Parked is a message that could not be used.
@@ -264,6 +294,10 @@ type Journal interface {
 	Transactions(ctx context.Context, family string, limit int) ([]Transaction, error)
 	// TransactionsOf returns the newest of an appointment, at most limit, newest first.
 	TransactionsOf(ctx context.Context, appointment string, limit int) ([]Transaction, error)
+	// FindTransactions returns a page of what the query selects. What is recorded
+	// while somebody turns the pages is on none of the later ones. An After that is
+	// none of this query's is Invalid.
+	FindTransactions(ctx context.Context, q TransactionQuery) (TransactionPage, error)
 	// Park keeps a message that could not be used. Parking the same ID again is no error.
 	Park(ctx context.Context, p *Parked) error
 	// ParkedMessages returns the newest parked messages, at most limit.

@@ -69,6 +69,29 @@ func (t *Tables) newest(ctx context.Context, filter string, limit int) ([]Transa
 	return out, err
 }
 
+// FindTransactions reads a family's days in the order of their partitions, or
+// an appointment's one partition; a page goes on behind the last row shown.
+func (t *Tables) FindTransactions(ctx context.Context, q TransactionQuery) (TransactionPage, error) {
+	const op = "store: find transactions"
+	after, err := q.check(op)
+	if err != nil {
+		return TransactionPage{}, err
+	}
+	rows, keys, err := listRows[Transaction](ctx, t, op, t.transactions, q.filter(after), "", q.limit()+1)
+	if err != nil {
+		return TransactionPage{}, err
+	}
+	var page TransactionPage
+	for i, tr := range rows {
+		if i == q.limit() {
+			page.Next = q.token(keys[i-1].partition, keys[i-1].key)
+			break
+		}
+		page.Rows = append(page.Rows, *tr)
+	}
+	return page, nil
+}
+
 const parkedPartition = "parked"
 
 func (t *Tables) Park(ctx context.Context, p *Parked) error {

@@ -219,6 +219,10 @@ func (f *Flaky) TransactionsOf(ctx context.Context, appointment string, limit in
 	})
 }
 
+func (f *Flaky) FindTransactions(ctx context.Context, q store.TransactionQuery) (store.TransactionPage, error) {
+	return flaky1(f, "FindTransactions", func() (store.TransactionPage, error) { return f.Store.FindTransactions(ctx, q) })
+}
+
 func (f *Flaky) Park(ctx context.Context, p *store.Parked) error {
 	return flaky0(f, "Park", func() error { return f.Store.Park(ctx, p) })
 }

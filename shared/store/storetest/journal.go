@@ -3,12 +3,15 @@ package storetest
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/dime-scheduler/connectors/shared/appointment"
+	"github.com/dime-scheduler/connectors/shared/fault"
 	"github.com/dime-scheduler/connectors/shared/store"
 )
 
@@ -108,6 +111,93 @@ func testTransactionsMany(t *testing.T, s store.Store) {
 	of, err := s.TransactionsOf(t.Context(), guid(0), 1000)
 	if err != nil || len(of) != 44 {
 		t.Errorf("%d of an appointment, %v; want 44", len(of), err)
+	}
+}
+
+// testTransactionPages turns pages over days, with rows of one instant and with
+// filters, while others record.
+func testTransactionPages(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	var all []store.Transaction
+	for i := range 40 {
+		tr := transaction(i, base.Add(time.Duration(i/4)*13*time.Hour))
+		if i%5 == 0 {
+			tr.Status, tr.Code = "Failed", "DSEX051"
+		}
+		if i%2 == 0 {
+			tr.Target = "mailbox2"
+		}
+		all = append(all, tr)
+	}
+	if err := s.Record(ctx, all...); err != nil {
+		t.Fatal(err)
+	}
+	other := transaction(1, base)
+	other.Family = "board"
+	if err := s.Record(ctx, other); err != nil {
+		t.Fatal(err)
+	}
+	for name, q := range map[string]store.TransactionQuery{
+		"family":         {Family: "exchange"},
+		"appointment":    {Appointment: guid(1)},
+		"both":           {Appointment: guid(1), Family: "exchange"},
+		"failed":         {Family: "exchange", Status: "Failed"},
+		"code of target": {Family: "exchange", Code: "DSEX051", Target: "mailbox2"},
+		"a day":          {Family: "exchange", From: base.Add(20 * time.Hour), To: base.Add(60 * time.Hour)},
+		"an instant":     {Family: "exchange", From: base.Add(13 * time.Hour), To: base.Add(13*time.Hour + time.Nanosecond)},
+		"nothing":        {Family: "exchange", Target: "nobody"},
+	} {
+		var want []store.Transaction
+		of := all
+		if name == "appointment" {
+			of = append([]store.Transaction{other}, all...)
+		}
+		for i := len(of) - 1; i >= 0; i-- {
+			tr := of[i]
+			is := func(want, got string) bool { return want == "" || want == got }
+			if is(q.Family, tr.Family) && is(q.Appointment, tr.Appointment) && is(q.Status, tr.Status) && is(q.Code, tr.Code) && is(q.Target, tr.Target) &&
+				(q.From.IsZero() || !tr.At.Before(q.From)) && (q.To.IsZero() || tr.At.Before(q.To)) {
+				want = append(want, tr)
+			}
+		}
+		for _, q.Limit = range []int{3, 500} {
+			var got []store.Transaction
+			for q.After = ""; ; {
+				page, err := s.FindTransactions(ctx, q)
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				if len(page.Rows) > q.Limit || len(page.Rows) == 0 && page.Next != "" {
+					t.Fatalf("%s: a page of %d rows of %d", name, len(page.Rows), q.Limit)
+				}
+				if got = append(got, page.Rows...); page.Next == "" {
+					break
+				}
+				q.After = page.Next
+			}
+			slices.SortStableFunc(got, func(a, b store.Transaction) int { return b.At.Compare(a.At) })
+			slices.SortStableFunc(want, func(a, b store.Transaction) int { return b.At.Compare(a.At) })
+			byText := cmpopts.SortSlices(func(a, b store.Transaction) bool { return a.Text+a.Family < b.Text+b.Family })
+			if d := cmp.Diff(want, got, byText, cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("%s in pages of %d (-want +got):\n%s", name, q.Limit, d)
+			}
+		}
+	}
+	first, err := s.FindTransactions(ctx, store.TransactionQuery{Family: "exchange", Limit: 2})
+	if err != nil || len(first.Rows) != 2 || first.Rows[0].Text != "number 39" {
+		t.Fatalf("%+v, %v: want the newest first", first, err)
+	}
+	if err := s.Record(ctx, transaction(99, base.Add(1000*time.Hour))); err != nil {
+		t.Fatal(err)
+	}
+	second, err := s.FindTransactions(ctx, store.TransactionQuery{Family: "exchange", Limit: 2, After: first.Next})
+	if err != nil || len(second.Rows) != 2 || second.Rows[0].Text != "number 37" {
+		t.Errorf("%+v, %v: want the page behind the first, whatever was recorded since", second, err)
+	}
+	for _, q := range []store.TransactionQuery{{}, {Family: "exchange", After: "nonsense"}, {Family: "board", After: first.Next}} {
+		if _, err := s.FindTransactions(ctx, q); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%+v: %v, want it refused as invalid", q, err)
+		}
 	}
 }
 

@@ -66,6 +66,7 @@ func Run(t *testing.T, open Open) {
 		{"Values", testValues},
 		{"TransactionOrder", testTransactionOrder},
 		{"TransactionsMany", testTransactionsMany},
+		{"TransactionPages", testTransactionPages},
 		{"Parked", testParked},
 		{"Deltas", testDeltas},
 		{"Connectors", testConnectors},
