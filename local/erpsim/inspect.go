@@ -104,3 +104,22 @@ func (s *Server) MostAtOnce() int {
 	defer s.mu.Unlock()
 	return s.peak
 }
+
+// CompanyID returns the id of a company by its name; "" if there is none.
+func (s *Server) CompanyID(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, p := s.find(name)
+	if p != nil {
+		return ""
+	}
+	return c.id
+}
+
+// SetColumns replaces the columns of the staging table, as an update of the app
+// does. Rows keep what they have.
+func (s *Server) SetColumns(columns []Column) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opts.Columns = columns
+}
