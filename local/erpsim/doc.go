@@ -10,7 +10,10 @@
 //	/v2.0/{tenant}/{environment}/api/{publisher}/{group}/{version}/...   REST, online
 //	/{instance}/api/{publisher}/{group}/{version}/...                    REST, on-premises
 //
-// and the same two bases with WS/... (SOAP) and ODataV4/... (unbound actions).
+//	/{instance}/WS/[{company}/]Page/{service}, .../Codeunit/{service}    SOAP, and its WSDL by GET
+//	/{instance}/ODataV4/{service}_{procedure}?company=..., $metadata     unbound actions
+//
+// SOAP and OData answer at the online base too.
 // Tests and the local world also reach into it as the person at the ERP would
 // ([Server.Process], [Server.Archive], [Server.SetReject]) and as an inspector
 // ([Server.Rows], [Server.Documents], [Server.Calls]).
@@ -32,6 +35,12 @@
 //     (429), requests in five minutes (429 without Retry-After unless set).
 //   - Tokens as JWT, with roles only after consent; AADSTS errors of the token
 //     endpoint; 401 with Authentication_InvalidCredentials.
+//   - SOAP: the page service with WSDL, Create, Update, Delete and ReadMultiple
+//     (filters by equality, bookmark, size), elements in the order of the WSDL,
+//     Keys that change with the row, Nav faults with HTTP 500; codeunits
+//     ([Procedure]) by SOAP and as unbound actions.
+//   - NTLMv2 ([WindowsAuth]), bound to the connection as NTLM is; a server that
+//     takes Kerberos only; accounts that are locked after failures.
 //   - Faults, see [FaultResponse]: errors in the ERP's shape, lock texts in two
 //     languages, proxies' HTML, endless, truncated and no answers, redirects,
 //     and all of them before or after the row was stored.
@@ -40,13 +49,17 @@
 //
 // No public source has the names of the properties and parts, their types and
 // lengths, nor the names of the Status column's members. All can be set in
-// [Options]; a client has to read $metadata. How a lock error is coded in REST
+// [Options]; a client has to read $metadata or the WSDL. The names of the SOAP
+// parts, what the deserializer says of elements that it does not know
+// (NavUnknownTypeException), and whether it minds their order are guesses. How a lock error is coded in REST
 // (500, Internal_ServerError) and a missing permission (403,
 // Authorization_RequestDenied) are guesses too. When the real processing runs
 // is not known: here after Options.ProcessDelay, when somebody looks.
 //
 // # Not modelled
 //
+// Kerberos itself, Extended Protection; the MIC and signing of NTLM; filter
+// expressions and the other operations of SOAP pages; XMLports.
 // Permission sets other than reading and inserting; sandboxes, environments
 // (any name will do); paging of lists; $expand on lists, $count, $search,
 // delta; bound actions, webhooks; $batch; licence and entitlement checks;

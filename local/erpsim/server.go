@@ -41,6 +41,16 @@ type Options struct {
 	// APIPath is publisher/group/version; "" = "dimeSoftware/dimeScheduler/v1.0".
 	APIPath string
 
+	// Windows is how an on-premises server signs in SOAP and OData callers by their
+	// Windows account, see [WindowsAuth]; Users are then Windows users, whose
+	// names come without domain. LockAfter failures in a row an account is locked; 0 = never.
+	Windows   WindowsAuth
+	LockAfter int
+	// SOAP says how the page is published as a SOAP service.
+	SOAP SOAPOptions
+	// Procedures are those of published codeunits.
+	Procedures []Procedure
+
 	// ProcessDelay is how long a row lies before it is worked on.
 	ProcessDelay time.Duration
 	// Manual: rows are worked on by Server.Process only.
@@ -84,6 +94,7 @@ type Server struct {
 	calls      map[string]int
 	peak       int
 	ids        int
+	windows    *Negotiator // nil = off
 }
 
 // New returns a running simulator. Close it.
@@ -117,7 +128,13 @@ func New(o Options) *Server {
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.areas = map[string]func(http.ResponseWriter, *call){
-		"api": s.serveREST,
+		"api":     s.serveREST,
+		"ws":      s.serveSOAP,
+		"odatav4": s.serveActions,
+	}
+	fill(&s.opts.SOAP.Service, "Appointment")
+	if o.Windows != NoWindows {
+		s.windows = &Negotiator{Windows: o.Windows, LockAfter: o.LockAfter, Password: s.windowsPassword}
 	}
 	for _, name := range o.Companies {
 		s.AddCompany(name)

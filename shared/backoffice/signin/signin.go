@@ -1,16 +1,16 @@
-// Package signin chooses how a connector signs in: by nothing, a password, or
+// Package signin chooses how a connector signs in: by nothing, a password, NTLM, or
 // OAuth2 client credentials, as its Config says. Kinds of back offices open their
 // wire.Client with what it returns and know no ways themselves.
 //
 // A password that is refused is not sent again by it: on-premises servers lock
 // accounts after some refusals. The secret is read for every request, from the
-// vault's memory, so that a rotated one is used at once.
+// vault's memory; after a refusal the vault is asked again, and only another
+// password is tried, once.
 package signin
 
 import (
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/dime-scheduler/connectors/shared/backoffice"
 	"github.com/dime-scheduler/connectors/shared/backoffice/oauth"
@@ -34,11 +34,15 @@ func Choose(c backoffice.Config, d backoffice.Deps, tokens *oauth.Tokens) (Way, 
 	switch c.Auth {
 	case backoffice.NoAuth, "":
 		return Way{}, nil
-	case backoffice.Basic:
+	case backoffice.Basic, backoffice.NTLM, backoffice.Windows:
 		if d.Secret == nil || c.Login == "" {
-			return Way{}, misconfigured(backoffice.CodeMissingField, "login or password is missing")
+			return Way{}, misconfigured(backoffice.CodeMissingField,
+				"login or password is missing: an empty login once stood for the account of a Windows service, which does not exist here; enter user and password, or a web service access key")
 		}
-		return Way{Authorize: basic(c.Login, d)}, nil
+		if c.Auth == backoffice.Basic {
+			return Way{Authorize: basic(c.Login, d)}, nil
+		}
+		return Way{Authorize: windows(c, d), HTTP1: true}, nil
 	case backoffice.Entra, backoffice.OAuthBody, backoffice.OAuthBasic, backoffice.Identity:
 		source, err := tokens.Source(c, d)
 		if err != nil {
@@ -51,35 +55,4 @@ func Choose(c backoffice.Config, d backoffice.Deps, tokens *oauth.Tokens) (Way, 
 
 func misconfigured(code, text string) error {
 	return &fault.Error{Kind: fault.Transient, Reason: fault.Invalid, Op: "connector: sign in", Code: code, WholeTarget: true, Err: errors.New(text)}
-}
-
-// basic puts user and password, or web service access key, on each request.
-func basic(login string, d backoffice.Deps) wire.Authorizer {
-	return func(transport func() http.RoundTripper) http.RoundTripper {
-		return &password{login: login, d: d, next: transport()}
-	}
-}
-
-type password struct {
-	login string
-	d     backoffice.Deps
-	next  http.RoundTripper
-}
-
-// RoundTrip implements http.RoundTripper.
-func (p *password) RoundTrip(r *http.Request) (*http.Response, error) {
-	value, err := p.d.Secret(r.Context())
-	if err != nil {
-		if r.Body != nil {
-			_ = r.Body.Close()
-		}
-		return nil, err
-	}
-	out := r.Clone(r.Context())
-	out.SetBasicAuth(p.login, value.Reveal())
-	answer, err := p.next.RoundTrip(out)
-	if err == nil && answer.StatusCode == http.StatusUnauthorized && p.d.Rejected != nil {
-		p.d.Rejected()
-	}
-	return answer, err
 }
