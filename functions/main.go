@@ -19,6 +19,7 @@ import (
 	"github.com/dime-scheduler/connectors/functions/health"
 	"github.com/dime-scheduler/connectors/functions/mailboxsweep"
 	"github.com/dime-scheduler/connectors/functions/mailboxsync"
+	"github.com/dime-scheduler/connectors/functions/portal"
 	"github.com/dime-scheduler/connectors/functions/redrive"
 	"github.com/dime-scheduler/connectors/functions/resourcesync"
 	"github.com/dime-scheduler/connectors/functions/subscriptionrenewal"
@@ -61,6 +62,8 @@ func functions(a *app.App, log *slog.Logger) *funchost.App {
 
 	// for people
 	f.HTTP("health", "GET", "health", health.Handler(a.Health))
+	f.HTTP("portal", "GET", "portal/{*path}", portal.Handler(a.Portal))
+	f.HTTP("portal", "POST", "portal/{*path}", portal.Handler(a.Portal))
 	return f
 }
 

@@ -68,6 +68,12 @@ param publicUrl string = ''
 @description('Object id of the service principal that Dime.Scheduler sends appointments with. It may send to that one queue and nothing else. Empty means that it uses the HTTP endpoint.')
 param appointmentSenderPrincipalId string = ''
 
+@description('Client id of the app registration with which people sign in to the web portal; empty means that the portal is closed.')
+param portalClientId string = ''
+
+@description('Administrators of the portal besides those with its app role Administrator: e-mail addresses or object ids, separated by commas.')
+param portalAdmins string = ''
+
 var token = uniqueString(resourceGroup().id, environmentName)
 var tags = { application: 'dimescheduler-connectors', environment: environmentName }
 
@@ -132,6 +138,9 @@ module app 'modules/functionapp.bicep' = {
     maximumInstanceCount: maximumInstanceCount
     alwaysReadyHttp: alwaysReadyHttp
     publicUrl: publicUrl
+    portalClientId: portalClientId
+    portalTenantId: tenant().tenantId
+    identityClientId: identity.outputs.AZURE_CLIENT_ID
     settings: {
       // The Functions host's own: its storage and its telemetry.
       AzureWebJobsStorage__accountName: storage.outputs.AzureWebJobsStorage__accountName
@@ -168,6 +177,7 @@ module app 'modules/functionapp.bicep' = {
       DIMESCHEDULER_SECRET_NAME: dimeSchedulerSecretName
       CLIENT_STATE_SECRET_NAME: clientStateSecretName
       BOARD_TIME_ZONE: boardTimeZone
+      PORTAL_ADMINS: portalAdmins
     }
   }
 }

@@ -135,8 +135,8 @@ func TestNoPublicRouteReachesATrigger(t *testing.T) {
 
 func TestOnlyTheseRoutesNeedNoKey(t *testing.T) {
 	// Graph cannot send a key, so the app checks clientState; health tells
-	// nothing that helps an attacker.
-	anonymous := []string{"graphlifecycle", "graphwebhook", "health"}
+	// nothing that helps an attacker; the portal asks the platform who it is.
+	anonymous := []string{"graphlifecycle", "graphwebhook", "health", "portal"}
 	for function, b := range triggers(t, "httpTrigger") {
 		want := "function"
 		if slices.Contains(anonymous, function) {

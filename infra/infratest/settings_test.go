@@ -15,7 +15,8 @@ import (
 var (
 	localOnly = []string{"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME", "LOCAL_CA_FILE", "LOCAL_MODE", "ServiceBus", "TABLES_CONNECTION_STRING"}
 	azureOnly = []string{"APPLICATIONINSIGHTS_AUTHENTICATION_STRING", "APPLICATIONINSIGHTS_CONNECTION_STRING",
-		"AzureWebJobsStorage__accountName", "AzureWebJobsStorage__clientId", "AzureWebJobsStorage__credential"}
+		"AzureWebJobsStorage__accountName", "AzureWebJobsStorage__clientId", "AzureWebJobsStorage__credential",
+		"OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID"}
 )
 
 // appSettings returns the app settings that Bicep sets: the ones that

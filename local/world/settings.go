@@ -41,6 +41,7 @@ func (w *World) settings() map[string]string {
 		"DIMESCHEDULER_URL":         w.addr.board,
 		"DIMESCHEDULER_SECRET_NAME": boardSecret,
 		"BOARD_TIME_ZONE":           "UTC",
+		"PORTAL_ADMINS":             "",
 
 		"PUBLIC_URL": w.url,
 

@@ -20,6 +20,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/funchost"
 	"github.com/dime-scheduler/connectors/shared/graph"
 	"github.com/dime-scheduler/connectors/shared/health"
+	"github.com/dime-scheduler/connectors/shared/portal"
 	"github.com/dime-scheduler/connectors/shared/routing"
 	"github.com/dime-scheduler/connectors/shared/secret"
 	"github.com/dime-scheduler/connectors/shared/settings"
@@ -36,6 +37,7 @@ type App struct {
 	Resources *exchange.ResourceSync
 	Redrive   *exchange.Redrive
 	Exchange  *exchange.Desk
+	Portal    *portal.Portal
 	Health    *health.Monitor
 
 	store store.Store
@@ -80,6 +82,13 @@ func New(ctx context.Context, s settings.Settings, version string, log *slog.Log
 		return nil, err
 	}
 	a.wire(s, version, log)
+	a.Portal, err = portal.New(portal.Options{
+		Store: a.store, Exchange: a.Exchange, Trust: s.Portal.SignIn, Local: s.Local, Admins: s.Portal.Admins,
+		PublicURL: s.PublicURL, Version: version, Now: a.now, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 

@@ -37,6 +37,7 @@ const (
 	nameSweepSchedule        = "SWEEP_SCHEDULE"
 	nameResourceSchedule     = "RESOURCE_SCHEDULE"
 	nameRedriveSchedule      = "REDRIVE_SCHEDULE"
+	namePortalAdmins         = "PORTAL_ADMINS"
 	nameLocalMode            = "LOCAL_MODE"
 	nameLocalCA              = "LOCAL_CA_FILE"
 )
@@ -70,6 +71,7 @@ var descriptions = func() []Description {
 		{nameSweepSchedule, "when mailboxes are swept (NCRONTAB, six fields, UTC)", "0 */15 * * * *"},
 		{nameResourceSchedule, "when resources are read from the board (NCRONTAB, six fields, UTC)", "0 5,20,35,50 * * * *"},
 		{nameRedriveSchedule, "when dead letters and what is overdue are looked after (NCRONTAB, six fields, UTC)", "0 */5 * * * *"},
+		{namePortalAdmins, "administrators of the web portal besides those with its app role Administrator: e-mail addresses or object ids, separated by commas", ""},
 		{nameLocalMode, "1 allows plain http, own certificates and fixed tokens towards loopback addresses, and nothing else", ""},
 		{nameLocalCA, "PEM file of the certificate authority of the local world; with " + nameLocalMode + " only", ""},
 	}

@@ -41,6 +41,7 @@ func Load(getenv func(string) string) (Settings, error) {
 		Resource: l.schedule(nameResourceSchedule),
 		Redrive:  l.schedule(nameRedriveSchedule),
 	}
+	s.Portal = l.portal()
 	// In LOCAL_MODE the vault takes a fixed token, and nothing needs an identity.
 	if s.IdentityClientID == "" && !s.Local && l.get(nameIdentity) == "" {
 		l.problem(nameIdentity, "is missing", "give the client id of the user-assigned managed identity that reaches the vault, the tables and the queues")
@@ -49,6 +50,20 @@ func Load(getenv func(string) string) (Settings, error) {
 		s.ServiceBus.ClientID = s.IdentityClientID
 	}
 	return s, errors.Join(l.problems...)
+}
+
+// platformSignIn is set by the platform, to "True" where Easy Auth is on (Azure App
+// Service, "Environment variables and app settings reference").
+const platformSignIn = "WEBSITE_AUTH_ENABLED"
+
+func (l *loader) portal() Portal {
+	p := Portal{SignIn: strings.EqualFold(l.getenv(platformSignIn), "true")}
+	for who := range strings.SplitSeq(l.get(namePortalAdmins), ",") {
+		if who = strings.TrimSpace(who); who != "" {
+			p.Admins = append(p.Admins, who)
+		}
+	}
+	return p
 }
 
 type loader struct {

@@ -32,8 +32,17 @@ type Settings struct {
 	Graph            Graph
 	Board            Board
 	Schedules        Schedules
+	Portal           Portal
 
 	localCA *x509.CertPool
+}
+
+// Portal says who may open the web portal.
+type Portal struct {
+	// SignIn: the platform's sign-in (Easy Auth) is on, so that what it says of who
+	// asks can be believed.
+	SignIn bool
+	Admins []string // e-mail addresses or object ids
 }
 
 // ServiceBus says how to reach the namespace: by ConnectionString, or by

@@ -253,6 +253,10 @@ func TestNamesAreWhatLoadReads(t *testing.T) {
 	for _, env := range []map[string]string{azure(), local()} {
 		_, _ = Load(func(name string) string { read[name] = true; return env[name] })
 	}
+	if !read[platformSignIn] {
+		t.Error("Load does not ask whether the platform signs people in")
+	}
+	delete(read, platformSignIn) // the platform's, not the administrator's
 	got := slices.Sorted(maps.Keys(read))
 	if !slices.Equal(got, Names()) {
 		t.Errorf("Load reads %v\ndescribed are %v", got, Names())

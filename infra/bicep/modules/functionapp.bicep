@@ -12,6 +12,12 @@ param alwaysReadyHttp int
 param publicUrl string
 param settings object
 
+@description('Client id of the app registration with which people sign in to the web portal; empty = no portal.')
+param portalClientId string
+param portalTenantId string
+@description('Client id of the app\'s identity, which stands for a secret of that app registration.')
+param identityClientId string
+
 resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
   name: planName
   location: location
@@ -76,7 +82,46 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
   properties: {
     ...settings
     PUBLIC_URL: baseUrl
+    // Read by the platform's sign-in, see signIn.
+    OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId
   }
+}
+
+// Sign-in to the web portal. The platform checks who it is and replaces whatever
+// principal header a caller sends, on every path; whoever is not signed in is let
+// through, for Graph and Dime.Scheduler call this app too, and turned away by the
+// portal itself. No client secret: the app registration trusts the identity.
+resource signIn 'Microsoft.Web/sites/config@2024-04-01' = if (!empty(portalClientId)) {
+  parent: site
+  name: 'authsettingsV2'
+  properties: {
+    platform: {
+      enabled: true
+    }
+    globalValidation: {
+      requireAuthentication: false
+      unauthenticatedClientAction: 'AllowAnonymous'
+    }
+    identityProviders: {
+      azureActiveDirectory: {
+        enabled: true
+        registration: {
+          openIdIssuer: '${environment().authentication.loginEndpoint}${portalTenantId}/v2.0'
+          clientId: portalClientId
+          clientSecretSettingName: 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
+        }
+        validation: {
+          allowedAudiences: [portalClientId, 'api://${portalClientId}']
+        }
+      }
+    }
+    login: {
+      tokenStore: {
+        enabled: false
+      }
+    }
+  }
+  dependsOn: [appSettings]
 }
 
 // Publishing by password is off; deployment signs in with Entra ID.
