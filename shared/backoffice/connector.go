@@ -121,7 +121,7 @@ const (
 
 // Check is one thing that Test looked at.
 type Check struct {
-	Name string // "token", "address", "company", "service", "fields", "permissions"
+	Name string // "token", "sign-in", "address", "company", "service", "fields", "permissions"
 	OK   bool
 	// Code is the stable code of what is wrong; empty if nothing is.
 	Code string
