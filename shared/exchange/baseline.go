@@ -53,6 +53,9 @@ func (s *session) compareBoard(ctx context.Context, window calendar.Window, bega
 	if err := s.missingOnBoard(ctx, links, listed, window, began); err != nil {
 		return err
 	}
+	if err := s.staleNotices(ctx, links); err != nil {
+		return err
+	}
 	return s.save(ctx, func(t *store.Target) { t.LastBaseline = began })
 }
 

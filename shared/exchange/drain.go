@@ -1,7 +1,9 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -14,6 +16,14 @@ import (
 // pass deals once with links that are due: first what is open, then what
 // Outlook said, then what is wanted there, in batches (idea 3).
 func (s *session) pass(ctx context.Context, due []*store.Link) error {
+	err := s.deal(ctx, due)
+	if err != nil && !errors.Is(err, errLater) {
+		return err
+	}
+	return cmp.Or(s.notices(ctx, due), err)
+}
+
+func (s *session) deal(ctx context.Context, due []*store.Link) error {
 	var sends []string
 	series := map[string]bool{} // of which an occurrence is sent
 	wait, err := s.birthsOpen(ctx, due)
@@ -25,6 +35,7 @@ func (s *session) pass(ctx context.Context, due []*store.Link) error {
 			return errLater
 		}
 		switch {
+		case onlyNotice(l):
 		case l.Sent != nil:
 			if err := s.resolve(ctx, l); err != nil {
 				return err

@@ -17,18 +17,20 @@ func (s *session) linkFailed(ctx context.Context, l *store.Link, err error, keep
 	if f.Reason == fault.Canceled && ctx.Err() != nil || isOurs(f) {
 		return err // we are being stopped, or our own vault fails (R5): what is open is resolved next time
 	}
+	s.failed[l.Appointment] = true
 	put := s.put(ctx, l, func(l *store.Link) {
 		if !keep {
 			l.Sent = nil
 		}
 		l.FailureCode, l.FailureText = explain(err)
 		if f.Kind == fault.Permanent && !f.WholeTarget {
-			l.State, l.DueAt, l.Sent, l.Inbound = store.Failed, time.Time{}, nil, nil
+			l.State, l.DueAt, l.Sent, l.Inbound, l.Asked = store.Failed, time.Time{}, nil, nil, false
 			return
 		}
 		if f.WholeTarget || f.Reason == fault.RateLimit {
 			return // it stays due; the target as a whole waits
 		}
+		failing(l, s.Now())
 		l.Attempts++
 		l.DueAt = s.Now().Add(backoff(l.Appointment, l.Attempts, err))
 	})
@@ -64,15 +66,20 @@ func (s *session) boardFailed(ctx context.Context, l *store.Link, err error) err
 	if f.Reason == fault.Canceled && ctx.Err() != nil || isOurs(f) {
 		return err
 	}
+	s.failed[l.Appointment] = true
 	return s.put(ctx, l, func(l *store.Link) {
 		l.FailureCode, l.FailureText = explain(err)
 		// What is hidden is not given up: it must not stay on the board.
 		if l.State != store.Hidden && f.Kind == fault.Permanent && !f.WholeTarget && !inconclusive(err) {
 			// Refused for good: a person, or the next change of the event, goes on.
-			l.State, l.DueAt, l.BoardSent = store.Failed, time.Time{}, nil
+			if in := l.Inbound; in != nil && !in.Removed && boardKnows(l) {
+				l.Refused = l.OutlookSeen.Content.Only(changedFields(l.OutlookSeen.Content, in.Content)...)
+			}
+			l.State, l.DueAt, l.BoardSent, l.Asked = store.Failed, time.Time{}, nil, false
 			accept(l)
 			return
 		}
+		failing(l, s.Now())
 		l.Attempts++
 		l.DueAt = s.Now().Add(backoff(l.Appointment, l.Attempts, err))
 	})

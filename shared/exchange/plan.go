@@ -68,7 +68,7 @@ func send(l *store.Link, op calendar.Op, c appointment.Content, now time.Time) {
 func settle(l *store.Link, state store.State) {
 	l.State, l.DueAt, l.Attempts = state, time.Time{}, 0
 	l.FailureCode, l.FailureText = "", ""
-	l.Asked = false
+	l.Asked, l.Refused = false, nil
 }
 
 // agree makes the board's shadow what the board shows, where the two sides are

@@ -87,8 +87,15 @@ type Link struct {
 	DueAt time.Time
 	// Attempts counts the transient failures since the last success.
 	Attempts int
+	// FailingSince is when the first of the Attempts failed.
+	FailingSince time.Time
 	// Asked: a person asked for the next attempt.
 	Asked bool
+	// Refused is what Outlook's shadow was before a finding that the board refused
+	// for good was taken as seen: a retry goes back to it.
+	Refused appointment.Content
+	// Planner is what the planner is told of a failure on the board (mailboxes only).
+	Planner PlannerNotice
 	// Failure says why the state is failed, skipped or still pending: a stable
 	// code and a sentence for people, without content.
 	FailureCode, FailureText string
@@ -142,6 +149,17 @@ type OutlookSeen struct {
 	// deleted (R29), a copy of a meeting (Organizer false) is never written.
 	Attendees int
 	Organizer bool
+}
+
+// PlannerNotice is where the notification of a link's failure stands. What it
+// should be follows from the link.
+type PlannerNotice struct {
+	// Shown is the code that the board shows, or may show if not Done; "" = none.
+	Shown string
+	Done  bool
+	// Due is when the board is told again after it could not be; zero = it need not be.
+	Due   time.Time
+	Tries int
 }
 
 // Sent is a write to Outlook whose outcome is not known yet.
