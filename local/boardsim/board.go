@@ -41,6 +41,7 @@ type Options struct {
 	StaleDeletes       bool           // a Delete carries the LastModifiedDate of the last edit
 	ZonelessTimes      bool           // times in answers and messages are in Zone and do not say so
 	Zone               *time.Location // of times without a zone; nil: UTC
+	ShowExchangeIDs    bool           // answers and messages show the Outlook events of an appointment
 	NarrowedStatus     int            // of a read by id of what a narrowed key may not see; 0: 404
 
 	// Fault and AnnounceFault are the fault hooks; see SetFault and SetAnnounceFault.

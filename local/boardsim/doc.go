@@ -26,6 +26,8 @@
 //   - the granularity of LastModifiedDate (Granularity), and whether deleting
 //     moves it (StaleDeletes)
 //   - whether times name their zone (ZonelessTimes, Zone)
+//   - whether reads and messages show the ids of an appointment's events
+//     (ShowExchangeIDs)
 //   - how a read by id answers a key that may not see it (NarrowedStatus)
 //
 // # Guesses without a switch

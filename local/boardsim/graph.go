@@ -36,6 +36,14 @@ type graph struct {
 	Category              *graphCategory    `json:"Category"`
 	TimeMarker            *graphTimeMarker  `json:"TimeMarker"`
 	Assignments           []graphAssignment `json:"Assignments"`
+	ExchangeAppointments  []graphExchange   `json:"ExchangeAppointments,omitempty"`
+}
+
+// graphExchange is made up: whether the real board shows its mapping rows is not known.
+type graphExchange struct {
+	ResourceEmail string `json:"ResourceEmail"`
+	ExchangeID    string `json:"ExchangeId"`
+	ICalUID       string `json:"ICalUId"`
 }
 
 type graphTask struct {
@@ -128,6 +136,11 @@ func (b *Board) graph(a *Appointment) graph {
 				graphResourceType{r.ResourceType}, r.SourceApp, r.SourceType,
 				r.DisplayName, r.Department, r.ResourceNo, r.Email,
 			}})
+		}
+	}
+	if b.opts.ShowExchangeIDs {
+		for _, m := range a.Mappings {
+			g.ExchangeAppointments = append(g.ExchangeAppointments, graphExchange{m.ResourceEmail, m.ExchangeID, m.ICalUID})
 		}
 	}
 	return g

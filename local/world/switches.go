@@ -11,8 +11,11 @@ import (
 
 // switches are the Exchange connector's settings as an administrator of this
 // world has set them (docs/operations.md): people have agreed that their
-// calendars flow back to the board, which nobody has in a new installation.
-const switches = `{"preferences":{"optIn":true}}`
+// calendars flow back to the board, and mailboxes are released without a look at
+// their previews, which nobody has in a new installation.
+func (w *World) switches() string {
+	return fmt.Sprintf(`{"releaseAll":%t,"preferences":{"optIn":true}}`, !w.opts.Preview)
+}
 
 // setSwitches writes them into the app's table, before the app starts.
 func (w *World) setSwitches(ctx context.Context) error {
@@ -24,7 +27,7 @@ func (w *World) setSwitches(ctx context.Context) error {
 	if _, err := service.CreateTable(ctx, table, nil); err != nil && !strings.Contains(err.Error(), string(aztables.TableAlreadyExists)) {
 		return fmt.Errorf("the table %s: %w", table, err)
 	}
-	row, err := json.Marshal(map[string]string{"PartitionKey": "value", "RowKey": "exchange", "Name": "exchange", "Text": switches})
+	row, err := json.Marshal(map[string]string{"PartitionKey": "value", "RowKey": "exchange", "Name": "exchange", "Text": w.switches()})
 	if err != nil {
 		return err
 	}

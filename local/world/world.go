@@ -59,6 +59,9 @@ type Options struct {
 	// Keep is a folder for the packed app and the host's log, which stays.
 	// Empty: a temporary one, which Close removes.
 	Keep string
+	// Preview leaves mailboxes waiting for their release, as in production: until
+	// an administrator looks at what would be adopted nothing moves.
+	Preview bool
 	// Log receives a line for each step of the start. Nil: nothing.
 	Log io.Writer
 	// Binary is a handler built elsewhere, for tests. Empty: it is compiled.

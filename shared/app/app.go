@@ -161,7 +161,7 @@ func (a *App) lag(ctx context.Context) (time.Duration, error) {
 	}
 	var longest time.Duration
 	for _, t := range due {
-		if !t.Participates {
+		if !t.Participates || t.Phase.Waits() {
 			continue
 		}
 		longest = max(longest, now.Sub(t.Due))

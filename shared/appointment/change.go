@@ -111,6 +111,9 @@ type Appointment struct {
 	// Raw is the board's own JSON of it, as it was read, for what the fields above do
 	// not name; nil for an appointment that came with a Change, which has its own.
 	Raw json.RawMessage
+	// EventIDs are the ids (Exchange's or iCalendar's) under which the board knows
+	// its events, if it shows them.
+	EventIDs []string
 }
 
 // Change is an announcement: this happened to this appointment, which now

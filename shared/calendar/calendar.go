@@ -39,7 +39,7 @@ type Event struct {
 	// created it, and a copy made by a person does not carry it.
 	TransactionID string
 	// Mark is the value of our named property. It is read only by a call that
-	// asks for it (Marked); a copy made by a person carries it too (R26).
+	// asks for it (Marked, Tagged); a copy made by a person carries it too (R26).
 	Mark string
 	// Organizer is false for a copy of somebody else's meeting.
 	Organizer bool
@@ -106,7 +106,7 @@ type Write struct {
 	// Content holds the fields to set. When and TimeZone go together: times are
 	// written as wall time of that zone.
 	Content appointment.Content
-	// TransactionID and Mark are set on Create (R13).
+	// TransactionID is set on Create, and Mark on every write but Delete (R13).
 	TransactionID, Mark string
 	// Reminder, on Create, is how many minutes before the start the owner is
 	// reminded; nil = not at all. It is never changed afterwards.

@@ -131,6 +131,7 @@ func decodeAppointment(body []byte, zone *time.Location) (a appointment.Appointm
 	if r.problem != "" {
 		return appointment.Appointment{}, r.problem
 	}
+	a.EventIDs = eventIDs(body)
 	return a, ""
 }
 

@@ -134,14 +134,20 @@ func (s *session) news(ctx context.Context, a appointment.Appointment) error {
 	if encoded != nil {
 		return encoded
 	}
-	if err == nil && head.Operation != appointment.Delete && head.Digest == routing.Digest(a) &&
-		head.Targets[routing.MailboxTarget(s.mailbox)] == (len(s.assignedHere(a)) > 0) {
+	if err == nil && s.silentNews(head, a) {
 		_, changed, err := dimescheduler.MergeGraph(head.Graph, appointment.Change{Operation: appointment.Update, Appointment: a, Raw: body})
 		if err != nil || !changed {
 			return err
 		}
 	}
 	return s.announce(ctx, bus.Change{MessageID: "read-" + uuid.NewString(), Operation: appointment.Update, Body: body})
+}
+
+// silentNews reports whether the head knows the appointment just as it was read,
+// and has routed it to this mailbox.
+func (s *session) silentNews(head *store.Head, a appointment.Appointment) bool {
+	return head.Operation != appointment.Delete && head.Digest == routing.Digest(a) &&
+		head.Targets[routing.MailboxTarget(s.mailbox)] == (len(s.assignedHere(a)) > 0)
 }
 
 // newsOfDelete sends that an appointment is gone, if the head does not know it.

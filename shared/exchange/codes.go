@@ -26,6 +26,8 @@ const (
 	codeNoUser          = "DSEX013"
 	codeFull            = "DSEX014"
 	codeUnreachable     = "DSEX015"
+	codeLetBe           = "DSEX016"
+	codeLeft            = "DSEX017"
 	codeForeignMeeting  = "DSEX020"
 	codeRefused         = "DSEX021"
 	codeNoMapping       = "DSEX022"
@@ -105,6 +107,9 @@ var codes = []Code{
 		"Free space in the mailbox or raise its quota.", notInOutlook + "the mailbox is full."},
 	{codeUnreachable, StatusFailed, "The mailbox as a whole can not be reached.",
 		"Look at the mailbox in the Exchange admin center; it is tried again by itself.", notInOutlook + "the mailbox can not be reached."},
+	{codeLetBe, StatusSkipped, "The event was left alone when the mailbox moved in: the text says why.",
+		"Look at it in the calendar; delete it there if it is one too many.", ""},
+	{codeLeft, StatusSkipped, "The resource takes no part any more, and the event stays as it is.", "Nothing.", ""},
 	{codeForeignMeeting, StatusSkipped, "The event is a copy of somebody else's meeting and is not written.",
 		"Nothing: change the meeting in the calendar of its organiser.", ""},
 	{codeRefused, StatusFailed, "Outlook refuses the change of this event for good.",

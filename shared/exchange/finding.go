@@ -29,9 +29,6 @@ func ours(mailbox, id string) (guid string, generation int, ok bool) {
 	return guid, generation, ours && err == nil
 }
 
-// mark is the value of our named property on an event that we create.
-func mark(guid string, generation int) string { return fmt.Sprintf("%s|%d", guid, generation) }
-
 // shows reports whether an event may show on the board at all.
 func shows(e calendar.Event) bool { return e.Flow == appointment.Open || e.Flow == appointment.Masked }
 

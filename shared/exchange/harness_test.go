@@ -103,6 +103,8 @@ type options struct {
 	board boardsim.Options
 	graph graphsim.Behaviour
 	zone  string
+	// preview leaves mailboxes waiting for their release, as in production.
+	preview bool
 }
 
 // newWorld starts a world with resources R1..Rn, each with a mailbox.
@@ -139,6 +141,10 @@ func newWorld(t *testing.T, resources int, o options) *world {
 	w.board.AddTask(boardsim.Task{SourceApp: "CRONUS", SourceType: "ORDER", JobNo: "J1", TaskNo: "T1"})
 	w.store(exchange.Settings{})
 	w.start()
+	if !o.preview {
+		w.set(exchange.Settings{ReleaseAll: true})
+		w.advance(-time.Minute)
+	}
 	w.must(w.proc.sync.Run(context.Background()))
 	w.settle()
 	return w

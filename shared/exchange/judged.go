@@ -94,6 +94,11 @@ func (j *judged) Marked(ctx context.Context, mailbox, mark string) ([]calendar.E
 	return j.list(ctx, events, err)
 }
 
+func (j *judged) Tagged(ctx context.Context, mailbox string, w calendar.Window) ([]calendar.Event, error) {
+	events, err := j.calendar.Tagged(ctx, mailbox, w)
+	return j.list(ctx, events, err)
+}
+
 func (j *judged) View(ctx context.Context, mailbox string, w calendar.Window) ([]calendar.Event, error) {
 	events, err := j.calendar.View(ctx, mailbox, w)
 	return j.list(ctx, events, err)

@@ -47,6 +47,10 @@ func plan(l *store.Link, now time.Time) {
 		if masked(l.Origin, l.Flow) {
 			maps.DeleteFunc(out.ToOutlook, func(f appointment.Field, _ string) bool { return f.Word() }) // R22
 		}
+		if l.Unmarked && len(out.ToOutlook) == 0 && l.OutlookSeen.Attendees == 0 {
+			send(l, calendar.Patch, nil, now) // the mark alone
+			return
+		}
 		if len(out.ToOutlook) == 0 {
 			agree(l)
 			settle(l, store.Agreed)
@@ -103,9 +107,11 @@ func write(l *store.Link, mailbox string) calendar.Write {
 	w := calendar.Write{Op: calendar.Op(l.Sent.Op), Content: outlookForm(l, l.Sent.Content)}
 	if w.Op == calendar.Create {
 		w.TransactionID = transactionID(mailbox, l.Appointment, l.Sent.Generation)
-		w.Mark = mark(l.Appointment, l.Sent.Generation)
 	} else {
 		w.ID, w.ETag = l.OutlookSeen.EventID, l.OutlookSeen.ETag
+	}
+	if w.Op != calendar.Delete {
+		w.Mark = markOf(l, w.ID, l.Sent.Content)
 	}
 	return w
 }
@@ -115,7 +121,7 @@ func write(l *store.Link, mailbox string) calendar.Write {
 // not merged yet (R14).
 func landed(l *store.Link, sent store.Sent, e calendar.Event, now time.Time) {
 	l.Sent = nil
-	l.Attempts, l.FailureCode, l.FailureText, l.Asked = 0, "", "", false
+	l.Attempts, l.FailureCode, l.FailureText, l.Asked, l.Unmarked = 0, "", "", false, false
 	op := calendar.Op(sent.Op)
 	if op == calendar.Delete {
 		lose(l)

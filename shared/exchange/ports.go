@@ -26,6 +26,8 @@ type Calendar interface {
 	Instances(ctx context.Context, mailbox, series string, w calendar.Window) ([]calendar.Event, error)
 	// Marked returns the events that carry our named property with this value.
 	Marked(ctx context.Context, mailbox, mark string) ([]calendar.Event, error)
+	// Tagged is View with Mark set on the events that carry our named property.
+	Tagged(ctx context.Context, mailbox string, w calendar.Window) ([]calendar.Event, error)
 	// View returns what the calendar shows in the window.
 	View(ctx context.Context, mailbox string, w calendar.Window) ([]calendar.Event, error)
 

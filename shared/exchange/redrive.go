@@ -66,7 +66,7 @@ func (r *Redrive) nudge(ctx context.Context) error {
 	}
 	var nudges []bus.Nudge
 	for _, t := range due {
-		if !t.Participates {
+		if !t.Participates && t.Leaving == "" {
 			continue
 		}
 		n := bus.Nudge{Kind: bus.Push, Target: t.ID, Reason: "redrive", At: now}

@@ -59,8 +59,8 @@ func (r *Renewal) Run(ctx context.Context) error {
 	var nudges []bus.Nudge
 	for _, t := range targets {
 		takesPart[strings.ToLower(t.ID)] = t.Participates
-		if !t.Participates {
-			continue
+		if !t.Participates || t.Phase != store.PhaseReleased {
+			continue // one that waits for its release needs none; what it has of before stays
 		}
 		until, there := expires[t.Subscription]
 		outdated := t.SubscriptionKey != keys.Fingerprint() // its clientState has been rotated (R37)
@@ -91,7 +91,7 @@ func (r *Renewal) Run(ctx context.Context) error {
 func (r *Renewal) byRows(ctx context.Context, targets []*store.Target, now time.Time) error {
 	var nudges []bus.Nudge
 	for _, t := range targets {
-		if t.Participates && t.SubscriptionExpires.Sub(now) < renewBefore+spread(t.ID, renewSpread) {
+		if t.Participates && t.Phase == store.PhaseReleased && t.SubscriptionExpires.Sub(now) < renewBefore+spread(t.ID, renewSpread) {
 			nudges = append(nudges, bus.Nudge{Kind: bus.Subscribe, Target: t.ID, Reason: "renewal", At: now})
 		}
 	}

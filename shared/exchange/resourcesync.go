@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/mail"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -31,14 +30,6 @@ type ResourceSync struct {
 	Log      *slog.Logger
 }
 
-// Problems of a resource, for people.
-const (
-	problemOff     = "Exchange integration is off on the board"
-	problemEmail   = "the resource has no valid e-mail address"
-	problemMailbox = "no user with this e-mail address was found in the directory"
-	problemMissing = "the board does not list the resource any more"
-)
-
 const (
 	// lookupAge is after how long a mailbox that was found is looked up again,
 	// for an address can move to another person.
@@ -50,15 +41,37 @@ const (
 
 // Run compares once. One resource's failure does not stop the others.
 func (r *ResourceSync) Run(ctx context.Context) error {
-	now := r.Now()
 	listed, err := r.Board.Resources(ctx)
 	if err != nil {
 		r.Log.WarnContext(ctx, "the board's resources could not be read: tried again by the next run", "error", err)
 		return nil
 	}
+	return r.compare(ctx, listed, func(string) bool { return true })
+}
+
+// Only compares one resource, at once. Its errors are the board's, too.
+func (r *ResourceSync) Only(ctx context.Context, no string) error {
+	listed, err := r.Board.Resources(ctx)
+	if err != nil {
+		return err
+	}
+	return r.compare(ctx, listed, func(other string) bool { return other == no })
+}
+
+// compare brings the rows of the chosen resources up to date, and then all mailboxes.
+func (r *ResourceSync) compare(ctx context.Context, listed []appointment.Resource, chosen func(no string) bool) error {
+	now := r.Now()
 	known, err := r.Store.Resources(ctx)
 	if err != nil {
 		return err
+	}
+	targets, err := r.Store.Targets(ctx, store.Mailbox)
+	if err != nil {
+		return err
+	}
+	has := map[string]*store.Target{}
+	for _, t := range targets {
+		has[t.ID] = t
 	}
 	before := map[string]*store.Resource{}
 	for _, k := range known {
@@ -66,63 +79,70 @@ func (r *ResourceSync) Run(ctx context.Context) error {
 	}
 	var rows []*store.Resource
 	for _, l := range listed {
-		row, err := r.resource(ctx, l, before[l.No], now)
-		if err != nil {
-			return err
-		}
-		rows = append(rows, row)
+		row := before[l.No]
 		delete(before, l.No)
+		if chosen(l.No) {
+			if row, err = r.resource(ctx, l, row, has, now); err != nil {
+				return err
+			}
+		}
+		if row != nil {
+			rows = append(rows, row)
+		}
 	}
 	for _, gone := range before {
-		if len(listed) > 0 && now.Sub(gone.Seen) > missingAge && gone.Exchange {
-			gone.Exchange, gone.Problem = false, problemMissing
-			if err := r.Store.PutResource(ctx, gone); err != nil {
+		if len(listed) > 0 && chosen(gone.No) && now.Sub(gone.Seen) > missingAge && gone.Exchange {
+			gone, err = r.Store.UpdateResource(ctx, gone.No, func(row *store.Resource) {
+				was := *row
+				row.Exchange, row.Problem = false, problemMissing
+				question(row, was, has, now)
+			})
+			if err != nil {
 				return err
 			}
 		}
 		rows = append(rows, gone)
 	}
-	return r.mailboxes(ctx, rows, now)
+	return r.mailboxes(ctx, rows, has, now)
 }
 
 // resource brings one resource's row up to date.
-func (r *ResourceSync) resource(ctx context.Context, l appointment.Resource, was *store.Resource, now time.Time) (*store.Resource, error) {
-	row := store.Resource{No: l.No}
+func (r *ResourceSync) resource(ctx context.Context, l appointment.Resource, was *store.Resource, has map[string]*store.Target, now time.Time) (*store.Resource, error) {
+	var row store.Resource
 	if was != nil {
 		row = *was
 	}
-	sameEmail := strings.EqualFold(row.Email, l.Email)
-	row.Name, row.Email, row.Exchange = l.Name, l.Email, l.Exchange
-	if !sameEmail {
-		row.Found = time.Time{} // the mailbox is that of the old address
+	found := r.look(ctx, l, row, has, now)
+	return r.Store.UpdateResource(ctx, l.No, func(row *store.Resource) {
+		was := *row
+		found.into(row, l, now)
+		question(row, was, has, now)
+		row.Seen = now
+	})
+}
+
+// look asks the directory for the mailbox of a resource, if that has to be known.
+func (r *ResourceSync) look(ctx context.Context, l appointment.Resource, row store.Resource, has map[string]*store.Target, now time.Time) lookup {
+	wanted := row.Override == store.OverrideOn || row.Override == store.OverrideNone && l.Exchange
+	if !wanted || !validEmail(l.Email) {
+		return lookup{}
 	}
-	stale := row.Problem != "" || now.Sub(row.Found) > lookupAge
-	row.Problem = ""
+	mailbox := has[row.Mailbox]
+	suspended := mailbox != nil && !mailbox.SuspendedSince.IsZero() // maybe the user was deleted, and made anew
+	if strings.EqualFold(row.Email, l.Email) && row.Problem == "" && !row.Found.IsZero() && now.Sub(row.Found) <= lookupAge && !suspended {
+		return lookup{}
+	}
+	id, err := r.Calendar.Mailbox(ctx, l.Email)
 	switch {
-	case !l.Exchange:
-		row.Problem = problemOff
-	case !validEmail(l.Email):
-		row.Exchange, row.Problem = false, problemEmail
-	case row.Found.IsZero() || stale:
-		id, err := r.Calendar.Mailbox(ctx, l.Email)
-		switch {
-		case err == nil:
-			row.Mailbox, row.Found = id, now
-		case fault.Is(err, fault.NotFound) && row.Found.IsZero():
-			row.Exchange, row.Problem = false, problemMailbox
-		default:
-			// Not to be told now: a mailbox that was found stays the resource's.
-			r.Log.WarnContext(ctx, "a resource's mailbox could not be looked up", "resource", l.No, "error", err)
-			if row.Found.IsZero() {
-				row.Exchange, row.Problem = false, problemMailbox
-			}
-		}
+	case err == nil:
+		return lookup{asked: true, id: id}
+	case fault.Is(err, fault.NotFound) && !fault.Of(err).WholeTarget:
+		return lookup{asked: true, problem: problemMailbox}
+	case fault.Is(err, fault.Conflict):
+		return lookup{asked: true, problem: problemAmbiguous}
 	}
-	row.Seen = now
-	if was != nil && reflect.DeepEqual(row, *was) {
-		return &row, nil
-	}
-	return &row, r.Store.PutResource(ctx, &row)
+	r.Log.WarnContext(ctx, "a resource's mailbox could not be looked up", "resource", l.No, "error", err)
+	return lookup{asked: true}
 }
 
 // validEmail reports whether s is one bare address.
@@ -132,20 +152,12 @@ func validEmail(s string) bool {
 }
 
 // mailboxes tells each mailbox whether it takes part, and nudges those that are new.
-func (r *ResourceSync) mailboxes(ctx context.Context, rows []*store.Resource, now time.Time) error {
+func (r *ResourceSync) mailboxes(ctx context.Context, rows []*store.Resource, has map[string]*store.Target, now time.Time) error {
 	wanted := map[string]string{} // mailbox -> e-mail
 	for _, row := range rows {
 		if row.Exchange && row.Mailbox != "" {
 			wanted[row.Mailbox] = row.Email
 		}
-	}
-	targets, err := r.Store.Targets(ctx, store.Mailbox)
-	if err != nil {
-		return err
-	}
-	has := map[string]*store.Target{}
-	for _, t := range targets {
-		has[t.ID] = t
 	}
 	for id := range wanted {
 		if has[id] == nil {
@@ -172,8 +184,9 @@ func (r *ResourceSync) mailboxes(ctx context.Context, rows []*store.Resource, no
 }
 
 // participate stores whether a mailbox takes part, whoever else writes its row;
-// fresh says that it does now and did not before. A mailbox that begins again is
-// read and compared from the start.
+// fresh says that it does now and did not before. A mailbox that is new waits for
+// its release; one that was in before and begins again is adopted and compared
+// from the start, and what was ordered when it was left is off.
 func (r *ResourceSync) participate(ctx context.Context, t *store.Target, takesPart bool, email string, now time.Time) (fresh bool, err error) {
 	for {
 		if t.ETag != "" && t.Participates == takesPart && (!takesPart || t.Email == email) {
@@ -186,6 +199,13 @@ func (r *ResourceSync) participate(ctx context.Context, t *store.Target, takesPa
 			row.Email = email
 		}
 		if fresh {
+			if row.Phase == store.PhaseReleased {
+				row.Phase = store.PhaseNew
+				if wasIn(row) {
+					row.Phase = store.PhaseAdopting
+				}
+			}
+			row.Leaving, row.LeavingBy, row.LeavingAt = "", "", time.Time{}
 			row.DeltaLink, row.LastBaseline = "", time.Time{}
 			row.Due, row.BookedRead = now, now // should the nudge be lost (R1)
 		}
@@ -200,4 +220,10 @@ func (r *ResourceSync) participate(ctx context.Context, t *store.Target, takesPa
 			return false, err
 		}
 	}
+}
+
+// wasIn reports whether a mailbox that stands as released has ever been worked
+// on. A row that was only touched by routing has not, and says nothing of phases.
+func wasIn(t store.Target) bool {
+	return t.Phase == store.PhaseReleased && (!t.LastRead.IsZero() || !t.ReleasedAt.IsZero())
 }

@@ -217,6 +217,7 @@ func TestRule_R13_LostTablesMakeNoTwins(t *testing.T) {
 	w.plan("Inspection", 4, "R1")
 	w.settle()
 	w.mem = store.NewMem(w.clock)
+	w.set(exchange.Settings{ReleaseAll: true})
 	w.start()
 	w.must(w.proc.sync.Run(context.Background()))
 	w.settle()

@@ -24,6 +24,9 @@ type Settings struct {
 	// DaysBack and DaysAhead are the range that is read from Outlook; 0 = the default.
 	DaysBack  int `json:"daysBack,omitempty"`
 	DaysAhead int `json:"daysAhead,omitempty"`
+	// ReleaseAll lets every mailbox be written without a person looking at its
+	// preview first.
+	ReleaseAll bool `json:"releaseAll,omitempty"`
 	// Wins decides conflicts; empty = the board.
 	Wins merge.Side `json:"wins,omitempty"`
 

@@ -105,6 +105,14 @@ func (c watchedCalendar) Marked(ctx context.Context, mailbox, mark string) (e []
 	return e, err
 }
 
+func (c watchedCalendar) Tagged(ctx context.Context, mailbox string, w calendar.Window) (e []calendar.Event, err error) {
+	err = c.s.asked(ctx, "read view", "", func(ctx context.Context) error {
+		e, err = c.Calendar.Tagged(ctx, mailbox, w)
+		return err
+	})
+	return e, err
+}
+
 func (c watchedCalendar) View(ctx context.Context, mailbox string, w calendar.Window) (e []calendar.Event, err error) {
 	err = c.s.asked(ctx, "read view", "", func(ctx context.Context) error {
 		e, err = c.Calendar.View(ctx, mailbox, w)

@@ -75,7 +75,11 @@ func (w *Worker) Handle(ctx context.Context, n bus.Nudge) error {
 		return err
 	}
 	defer s.flush(ctx)
-	switch err := s.work(ctx, n); {
+	do := s.work
+	if !s.row.Participates {
+		do = s.leaveMailbox
+	}
+	switch err := do(ctx, n); {
 	case err == nil:
 		return nil
 	case errors.Is(err, errLater):
@@ -135,7 +139,7 @@ func (w *Worker) open(ctx context.Context, n bus.Nudge) (*session, error) {
 		conflicts: map[string]int{}, seriesGone: map[string]bool{}, wrote: map[string]bool{}, failed: map[string]bool{}}
 	s.begin(ctx, n.Reason)
 	now := w.Now()
-	if !row.Participates {
+	if !row.Participates && row.Leaving == "" {
 		return nil, nil
 	}
 	if wait := s.waitUntil(); wait.After(now) {
@@ -156,7 +160,7 @@ func (w *Worker) open(ctx context.Context, n bus.Nudge) (*session, error) {
 			s.resources = append(s.resources, r)
 		}
 	}
-	if len(s.resources) == 0 {
+	if len(s.resources) == 0 && row.Participates {
 		// Who is assigned can not be told: nothing may be concluded from it.
 		log.WarnContext(ctx, "a mailbox that takes part has no resource: left alone until the next resource synchronisation")
 		return nil, nil
@@ -178,6 +182,12 @@ func (s *session) bookedRead(now time.Time) bool {
 
 // work is the whole of a nudge.
 func (s *session) work(ctx context.Context, n bus.Nudge) error {
+	if s.row.Phase != store.PhaseReleased {
+		if in, err := s.moveIn(ctx, n); err != nil || !in {
+			return err
+		}
+		n.Kind, n.Missing = bus.Subscribe, true // Graph may still have one of before (R36), and a read follows (R38)
+	}
 	resuming := !s.row.SuspendedSince.IsZero()
 	if err := s.resolveOpen(ctx); err != nil {
 		if errors.Is(err, errLater) && n.Kind != bus.Push {

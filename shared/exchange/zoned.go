@@ -54,6 +54,10 @@ func (z zoned) Marked(ctx context.Context, mailbox, mark string) ([]calendar.Eve
 	return z.events(z.Calendar.Marked(ctx, mailbox, mark))
 }
 
+func (z zoned) Tagged(ctx context.Context, mailbox string, w calendar.Window) ([]calendar.Event, error) {
+	return z.events(z.Calendar.Tagged(ctx, mailbox, w))
+}
+
 func (z zoned) View(ctx context.Context, mailbox string, w calendar.Window) ([]calendar.Event, error) {
 	return z.events(z.Calendar.View(ctx, mailbox, w))
 }

@@ -127,6 +127,11 @@ func TestRoundTrip(t *testing.T) {
 				t.Fatalf("%v, %v", marked, err)
 			}
 			check("marked", marked[0])
+			tagged, err := w.client.Tagged(t.Context(), w.user, window)
+			if err != nil || len(tagged) != 1 || tagged[0].Mark != "a|1" {
+				t.Fatalf("%v, %v", tagged, err)
+			}
+			check("tagged", tagged[0])
 			stored, ok := w.sim.Event(w.user, made.ID)
 			if !ok || stored.ID != made.ID {
 				t.Fatal("the id is not the immutable one")
@@ -156,7 +161,12 @@ func TestRule_R13_CreatesAreFoundAgain(t *testing.T) {
 	first := w.create("a|1", 8)
 	again := w.create("a|1", 8)
 	w.create("A|1", 9)
-	if first.ID != again.ID || len(w.sim.Events(w.user)) != 2 {
+	w.create("a|10", 10)
+	longer := w.create("a|2|e:0123|when:4567", 11)
+	if marked, err := w.client.Marked(t.Context(), w.user, "a|2"); err != nil || len(marked) != 1 || marked[0].ID != longer.ID {
+		t.Errorf("by the beginning of its mark: %+v, %v", marked, err)
+	}
+	if first.ID != again.ID || len(w.sim.Events(w.user)) != 4 {
 		t.Errorf("%d events", len(w.sim.Events(w.user)))
 	}
 	for range 4 {

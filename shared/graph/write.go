@@ -83,12 +83,12 @@ func eventBody(w calendar.Write) ([]byte, error) {
 		if w.TransactionID != "" {
 			e.SetTransactionId(&w.TransactionID)
 		}
-		if w.Mark != "" {
-			p := models.NewSingleValueLegacyExtendedProperty()
-			p.SetId(ptr(MarkProperty))
-			p.SetValue(&w.Mark)
-			e.SetSingleValueExtendedProperties([]models.SingleValueLegacyExtendedPropertyable{p})
-		}
+	}
+	if w.Mark != "" {
+		p := models.NewSingleValueLegacyExtendedProperty()
+		p.SetId(ptr(MarkProperty))
+		p.SetValue(&w.Mark)
+		e.SetSingleValueExtendedProperties([]models.SingleValueLegacyExtendedPropertyable{p})
 	}
 	out := kjson.NewJsonSerializationWriter()
 	defer out.Close()
