@@ -187,7 +187,7 @@ func (v *validation) address() *url.URL {
 			return nil
 		}
 	}
-	u, err := url.Parse(raw)
+	u, err := url.Parse(escaped(raw))
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "" || raw != strings.TrimSpace(raw):
 		v.add("uri", CodeURL, "the address is not a URL such as https://server/path")
@@ -205,6 +205,21 @@ func (v *validation) address() *url.URL {
 		return u
 	}
 	return nil
+}
+
+// escaped writes letters outside of ASCII and blanks of an address as they are
+// sent. Left as they are, they would make net/url forget which slashes and commas
+// of a company's name were escaped.
+func escaped(raw string) string {
+	var b strings.Builder
+	for i := range len(raw) {
+		if c := raw[i]; c >= 0x80 || c == ' ' {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // forbiddenHost: link-local addresses are where a cloud's machine finds its own

@@ -104,6 +104,12 @@ var edmTypes = map[string]fields.Type{
 	"Edm.DateTimeOffset": fields.DateTime, "Edm.Date": fields.Date,
 }
 
+// TypeOf maps a primitive type of EDM; ok is false for one that nothing of ours fits.
+func TypeOf(edm string) (t fields.Type, ok bool) {
+	t, ok = edmTypes[edm]
+	return t, ok
+}
+
 // column reads a property; one of a type that nothing of ours fits is left out.
 func (m model) column(name, kind string, length int) (fields.Column, bool) {
 	if t, ok := edmTypes[kind]; ok {

@@ -86,10 +86,14 @@ var byFamily = []struct {
 	{"BadRequest", class{kind: fault.Permanent, reason: fault.Invalid, code: backoffice.CodeSchema}},
 }
 
-// refusal classifies an answer; nil for 2xx. words are those of the appointment,
-// which the ERP's message may repeat.
 func (p *page) refusal(op string, r *wire.Response, words []string) *fault.Error {
-	f := p.wire.Fault(op, r)
+	return Refusal(p.wire, op, r, words)
+}
+
+// Refusal classifies an answer of Business Central's APIs and OData services; nil
+// for 2xx. words are those of the appointment, which the ERP's message may repeat.
+func Refusal(client *wire.Client, op string, r *wire.Response, words []string) *fault.Error {
+	f := client.Fault(op, r)
 	if f == nil {
 		return nil
 	}

@@ -27,17 +27,21 @@ func Reached(ctx context.Context, c backoffice.Config, d backoffice.Deps, err er
 	}
 	f := fault.Of(err)
 	switch {
-	case f.Reason == fault.Auth && strings.HasPrefix(f.Op, "soap"), f.Reason == fault.Auth && f.Code == backoffice.CodeBCUnauthorized:
-		text := Sentence(f)
-		if advice := Advice(ctx, c, d, true); advice != "" && f.Op != "connector: sign in" {
-			text = advice
+	case f.Reason == fault.Auth && (strings.HasPrefix(f.Op, "soap") || strings.HasPrefix(f.Op, "odata")):
+		text := Advice(ctx, c, d, true)
+		if text == "" {
+			text = Sentence(f)
 		}
-		return []backoffice.Check{reached, {Name: "sign-in", Code: f.Code, Text: text}}, false
-	case f.Reason == fault.Auth:
-		return []backoffice.Check{{Name: "sign-in", Code: f.Code, Text: Sentence(f)}}, false
+		return []backoffice.Check{reached, {Name: "sign-in", Code: code(f), Text: text}}, false
+	case f.Reason == fault.Auth && f.Op == "connector: sign in":
+		return []backoffice.Check{reached, {Name: "sign-in", Code: code(f), Text: Sentence(f)}}, false
+	case f.Reason == fault.Auth: // the token server or the vault
+		return []backoffice.Check{{Name: "sign-in", Code: code(f), Text: Sentence(f)}}, false
 	case f.Reason == fault.NotFound:
-		return []backoffice.Check{reached, {Name: "service", Code: f.Code,
-			Text: Sentence(f) + ". Copy the address from the page Web Services of the back office: the service is published there as Appointment, and SOAP has to be switched on in the server instance"}}, false
+		return []backoffice.Check{reached, {Name: "service", Code: code(f),
+			Text: Sentence(f) + ". Copy the address from the page Web Services of the back office: the service has to be published there, and SOAP or OData to be switched on in the server instance"}}, false
+	case f.Code == backoffice.CodeSchema:
+		return []backoffice.Check{reached, {Name: "service", Code: f.Code, Text: Sentence(f)}}, false
 	}
 	return []backoffice.Check{{Name: "address", Code: code(f), Text: Sentence(f)}}, false
 }
