@@ -49,6 +49,13 @@ type Behaviour struct {
 	// changeType by the same app, as documented but not always seen.
 	RefuseDuplicateSubscriptions bool
 
+	// OriginalZone, if not nil, is shown as the original zone of every event, whatever it is: mailboxes
+	// hold zones that only they know, and some that have no name any more.
+	OriginalZone *string
+	// ShownTimes are the start and end, as Graph writes them, that events show by immutable id instead
+	// of theirs: Exchange says "none" by dates of the years 1 and 9999. Not to be altered while requests run.
+	ShownTimes map[string][2]string
+
 	// Notifications are the faults of delivery.
 	Notifications NotificationFaults
 }

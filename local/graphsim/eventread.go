@@ -98,6 +98,12 @@ func (v view) event(b *mailbox, e *Event) object {
 	if e.Recurrence != nil {
 		o["recurrence"] = e.Recurrence.render()
 	}
+	if b.quirks.OriginalZone != nil {
+		o["originalStartTimeZone"], o["originalEndTimeZone"] = *b.quirks.OriginalZone, *b.quirks.OriginalZone
+	}
+	if odd, ok := b.quirks.ShownTimes[e.ID]; ok {
+		o["start"], o["end"] = object{"dateTime": odd[0], "timeZone": v.zone}, object{"dateTime": odd[1], "timeZone": v.zone}
+	}
 	if e.SeriesMasterID != "" {
 		o["originalStart"] = e.OriginalStart.Format(timeFormat)
 		o["occurrenceId"] = "OID." + master + "." + e.OriginalStart.Format(time.DateOnly)

@@ -20,6 +20,7 @@ type mailbox struct {
 	log        []change          // all changes, oldest first; a delta token is an index into it
 	categories []category
 	inFlight   int
+	quirks     *Behaviour  // of the server
 	served     []time.Time // of the requests in the current rate period
 }
 
@@ -31,7 +32,7 @@ type change struct {
 
 func newMailbox(s *Server, u User) *mailbox {
 	return &mailbox{
-		user: u, prefix: s.idPrefix(), ids: map[string]uint64{},
+		user: u, quirks: &s.behaviour, prefix: s.idPrefix(), ids: map[string]uint64{},
 		events: map[string]*Event{}, mutable: map[string]string{}, byTx: map[string]string{},
 	}
 }
