@@ -36,7 +36,7 @@ func (s *Sender) Close(ctx context.Context) error { return s.c.close(ctx) }
 
 // Ping reports whether the queues can be sent to, without sending.
 func (s *Sender) Ping(ctx context.Context) error {
-	for _, queue := range []string{s.o.Appointments, s.o.Mailboxes} {
+	for _, queue := range []string{s.o.Appointments, s.o.Mailboxes, s.o.Backoffice} {
 		err := s.c.try(ctx, "service bus: reach "+queue, func(ctx context.Context, l *live) error {
 			sender, err := l.sender(queue)
 			if err != nil {
@@ -55,20 +55,45 @@ func (s *Sender) Ping(ctx context.Context) error {
 // Nudge wakes the workers of the nudges' targets: all in one send, or a few if
 // they do not fit. Repeating it does no harm.
 func (s *Sender) Nudge(ctx context.Context, ns ...Nudge) error {
+	return s.nudge(ctx, s.o.Mailboxes, ns)
+}
+
+// Backoffice sends nudges on the backoffice queue, as Nudge and NudgeAt of the
+// Sender do on that of the mailboxes.
+type Backoffice struct{ s *Sender }
+
+// Backoffice returns the sender of the backoffice queue.
+func (s *Sender) Backoffice() Backoffice { return Backoffice{s} }
+
+// Nudge wakes the workers of the nudges' targets.
+func (b Backoffice) Nudge(ctx context.Context, ns ...Nudge) error {
+	return b.s.nudge(ctx, b.s.o.Backoffice, ns)
+}
+
+// NudgeAt wakes the worker at a time to come; a time that has passed means now.
+func (b Backoffice) NudgeAt(ctx context.Context, at time.Time, n Nudge) error {
+	return b.s.nudgeAt(ctx, b.s.o.Backoffice, at, n)
+}
+
+func (s *Sender) nudge(ctx context.Context, queue string, ns []Nudge) error {
 	messages := make([]*azservicebus.Message, len(ns))
 	for i, n := range ns {
 		messages[i] = nudgeMessage(n)
 	}
-	return s.send(ctx, s.o.Mailboxes, messages)
+	return s.send(ctx, queue, messages)
 }
 
-// NudgeAt wakes the worker at a time to come; a time that has passed means now.
-func (s *Sender) NudgeAt(ctx context.Context, at time.Time, n Nudge) error {
+func (s *Sender) nudgeAt(ctx context.Context, queue string, at time.Time, n Nudge) error {
 	m := nudgeMessage(n)
 	if at = at.UTC(); at.After(s.o.Clock()) {
 		m.ScheduledEnqueueTime = &at
 	}
-	return s.send(ctx, s.o.Mailboxes, []*azservicebus.Message{m})
+	return s.send(ctx, queue, []*azservicebus.Message{m})
+}
+
+// NudgeAt wakes the worker at a time to come; a time that has passed means now.
+func (s *Sender) NudgeAt(ctx context.Context, at time.Time, n Nudge) error {
+	return s.nudgeAt(ctx, s.o.Mailboxes, at, n)
 }
 
 // Send puts changes on the appointments queue. The queue drops a second one
