@@ -4,7 +4,7 @@
 //
 // Guarantees: no error, log or text of this package holds a value; a rotated
 // secret is picked up without a restart; a vault that is down does not stop
-// who has a secret already, for a bounded time. It does not write secrets.
+// who has a secret already, for a bounded time. It writes a secret only when a person enters one (Set).
 package secret
 
 import (

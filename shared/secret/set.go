@@ -1,0 +1,43 @@
+package secret
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
+
+	"github.com/dime-scheduler/connectors/shared/fault"
+)
+
+// Set stores a new version of a secret, which Get returns from then on. The app
+// needs a role for it that it does not need to read: the error says so.
+func (v *Vault) Set(ctx context.Context, name string, value Secret) error {
+	text := value.Reveal()
+	_, err := v.client.SetSecret(ctx, name, azsecrets.SetSecretParameters{Value: &text}, nil)
+	if err == nil {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		delete(v.entries, name)
+		return nil
+	}
+	f := &fault.Error{Kind: fault.Transient, Reason: fault.Unavailable, Op: "key vault: set " + name,
+		Err: errors.New("the secret can not be stored now: the key vault or the managed identity does not answer; nothing was changed")}
+	answer, ok := errors.AsType[*azcore.ResponseError](err)
+	if !ok {
+		return f
+	}
+	switch answer.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		f.Kind, f.Reason, f.Code = fault.Permanent, fault.Auth, code(answer, "Forbidden")
+		f.Err = errors.New("the app may not store secrets in the key vault: give its managed identity the role Key Vault Secrets Officer, or store secret " + name + " there yourself and name it in the connector")
+	case http.StatusConflict:
+		f.Kind, f.Reason, f.Code = fault.Permanent, fault.Conflict, code(answer, "Conflict")
+		f.Err = errors.New("a deleted secret of the name " + name + " stands in the way: recover or purge it in the key vault")
+	case http.StatusBadRequest:
+		f.Kind, f.Reason, f.Code = fault.Permanent, fault.Invalid, code(answer, "BadParameter")
+		f.Err = errors.New("the key vault does not take this secret: its value may have 25,000 characters")
+	}
+	return f
+}
