@@ -87,6 +87,10 @@ type Config struct {
 	AllowHTTP bool
 	// ReadStatus: ask the back office later what it made of each delivery.
 	ReadStatus bool
+	// SkipEchoes: what a back office of this source app has changed itself
+	// (SentFromBackOffice) is not sent to it, once it has been told of the
+	// appointment: the first time joins its document with the appointment.
+	SkipEchoes bool
 	// Repeat is how an insert is sent again whose outcome is unknown and which the
 	// back office does not show: Update (the default) or nothing else that could double.
 	Repeat Operation

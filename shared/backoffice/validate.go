@@ -35,6 +35,9 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "; ")
 }
 
+// asProblems finds Problems in an error.
+func asProblems(err error) (Problems, bool) { return errors.AsType[Problems](err) }
+
 // Fault returns the problems as a fault of the whole connector; nil if there are none.
 func (p Problems) Fault() error {
 	if len(p) == 0 {

@@ -85,8 +85,11 @@ type Target struct {
 	SuspendedSince  time.Time
 	SuspendedReason string
 	SuspendedCode   string
-	Probe           time.Time // when it is tried next
-	Probes          int
+	// SuspendedFor is the ETag of the connector's record that failed: another is
+	// tried at once.
+	SuspendedFor string
+	Probe        time.Time // when it is tried next
+	Probes       int
 
 	ETag string
 }
