@@ -14,6 +14,7 @@ import (
 
 	"github.com/dime-scheduler/connectors/functions/appointmentintake"
 	"github.com/dime-scheduler/connectors/functions/appointmentpush"
+	"github.com/dime-scheduler/connectors/functions/backofficepush"
 	"github.com/dime-scheduler/connectors/functions/graphlifecycle"
 	"github.com/dime-scheduler/connectors/functions/graphwebhook"
 	"github.com/dime-scheduler/connectors/functions/health"
@@ -53,6 +54,9 @@ func functions(a *app.App, log *slog.Logger) *funchost.App {
 	f.HTTP("graphwebhook", "POST", "graph/notifications", graphwebhook.Handler(verifier, a.Bus, log))
 	f.HTTP("graphlifecycle", "POST", "graph/lifecycle", graphlifecycle.Handler(verifier, a.Bus, log))
 	f.Queue("mailboxsync", "msg", mailboxsync.Handler(a.Mailbox))
+
+	// to the back offices
+	f.Queue("backofficepush", "msg", backofficepush.Handler(a.Backoffice))
 
 	// the nets, by the schedules of the settings
 	f.Timer("subscriptionrenewal", "timer", subscriptionrenewal.Handler(a.Renewal))

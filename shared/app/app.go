@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/appointment"
+	"github.com/dime-scheduler/connectors/shared/backoffice"
 	"github.com/dime-scheduler/connectors/shared/bus"
 	"github.com/dime-scheduler/connectors/shared/dimescheduler"
 	"github.com/dime-scheduler/connectors/shared/exchange"
@@ -29,23 +30,26 @@ import (
 
 // App is all that the functions call.
 type App struct {
-	Bus       *bus.Sender
-	Router    *routing.Router
-	Mailbox   *exchange.Worker
-	Renewal   *exchange.Renewal
-	Sweep     *exchange.Sweep
-	Resources *exchange.ResourceSync
-	Redrive   *exchange.Redrive
-	Exchange  *exchange.Desk
-	Portal    *portal.Portal
-	Health    *health.Monitor
+	Bus        *bus.Sender
+	Router     *routing.Router
+	Mailbox    *exchange.Worker
+	Renewal    *exchange.Renewal
+	Sweep      *exchange.Sweep
+	Resources  *exchange.ResourceSync
+	Backoffice *backoffice.Worker
+	Redrive    redrive
+	Exchange   *exchange.Desk
+	Connectors *backoffice.Desk
+	Portal     *portal.Portal
+	Health     *health.Monitor
 
-	store store.Store
-	vault *secret.Vault
-	graph *graph.Client
-	zone  *time.Location
-	keys  string // name of the secret with the clientState keys
-	now   func() time.Time
+	store       store.Store
+	vault       *secret.Vault
+	graph       *graph.Client
+	backOffices *backoffice.Directory
+	zone        *time.Location
+	keys        string // name of the secret with the clientState keys
+	now         func() time.Time
 }
 
 // New builds the app. It connects to Table Storage, to create its tables; all
@@ -81,7 +85,7 @@ func New(ctx context.Context, s settings.Settings, version string, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	a.wire(s, version, log)
+	a.wire(s, identity, version, log)
 	a.Portal, err = portal.New(portal.Options{
 		Store: a.store, Exchange: a.Exchange, Trust: s.Portal.SignIn, Local: s.Local, Admins: s.Portal.Admins,
 		PublicURL: s.PublicURL, Version: version, Now: a.now, Log: log,
@@ -93,7 +97,7 @@ func New(ctx context.Context, s settings.Settings, version string, log *slog.Log
 }
 
 // wire connects the parts with each other.
-func (a *App) wire(s settings.Settings, version string, log *slog.Logger) {
+func (a *App) wire(s settings.Settings, id *identity, version string, log *slog.Logger) {
 	board := dimescheduler.New(dimescheduler.Options{
 		BaseURL: s.Board.URL, Zone: s.Board.Zone, HTTPClient: &http.Client{Transport: transport(s, s.Board.URL)},
 		Key:         func(ctx context.Context) (secret.Secret, error) { return a.vault.Get(ctx, s.Vault.Board) },
@@ -110,7 +114,9 @@ func (a *App) wire(s settings.Settings, version string, log *slog.Logger) {
 	a.Renewal = &exchange.Renewal{Store: a.store, Calendar: a.graph, Bus: a.Bus, Keys: a.Keys, NotificationURL: notifications, Now: a.now, Log: log}
 	a.Sweep = &exchange.Sweep{Store: a.store, Bus: a.Bus, Now: a.now, Log: log}
 	a.Resources = &exchange.ResourceSync{Store: a.store, Board: board, Calendar: a.graph, Bus: a.Bus, Now: a.now, Log: log}
-	a.Redrive = &exchange.Redrive{Store: a.store, Bus: a.Bus, DeadLetters: (&deadLetters{a.Bus.DeadLetters(), a.store, log}).empty, Now: a.now, Log: log}
+	a.wireBackoffice(s, id, board, log)
+	a.Redrive = redrive{&exchange.Redrive{Store: a.store, Bus: a.Bus, DeadLetters: (&deadLetters{a.Bus.DeadLetters(), a.store, log}).empty, Now: a.now, Log: log},
+		&backoffice.Redrive{Store: a.store, Bus: a.Bus.Backoffice(), Now: a.now, Log: log}}
 	a.Health = &health.Monitor{Version: version, Log: log, Lag: a.lag, Parked: a.parked, Probes: []health.Probe{
 		{Name: "tables", Ask: a.store.Ping},
 		{Name: "serviceBus", Ask: a.Bus.Ping},
@@ -152,19 +158,21 @@ func digest(body []byte) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// lag is for how long the mailbox has been due that is due the longest.
+// lag is for how long the mailbox or connector has been due that is due the longest.
 func (a *App) lag(ctx context.Context) (time.Duration, error) {
 	now := a.now()
-	due, err := a.store.DueTargets(ctx, store.Mailbox, now)
-	if err != nil {
-		return 0, err
-	}
 	var longest time.Duration
-	for _, t := range due {
-		if !t.Participates || t.Phase.Waits() {
-			continue
+	for _, kind := range []store.TargetKind{store.Mailbox, store.Connector} {
+		due, err := a.store.DueTargets(ctx, kind, now)
+		if err != nil {
+			return 0, err
 		}
-		longest = max(longest, now.Sub(t.Due))
+		for _, t := range due {
+			if kind == store.Mailbox && (!t.Participates || t.Phase.Waits()) {
+				continue
+			}
+			longest = max(longest, now.Sub(t.Due))
+		}
 	}
 	return longest, nil
 }
@@ -181,6 +189,9 @@ func (a *App) Close() {
 	defer cancel()
 	if a.Bus != nil {
 		_ = a.Bus.Close(ctx) // the process ends: there is nothing left to lose
+	}
+	if a.backOffices != nil {
+		a.backOffices.Close()
 	}
 	if a.vault != nil {
 		a.vault.Close()

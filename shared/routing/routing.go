@@ -42,6 +42,11 @@ type Router struct {
 	Bus   interface {
 		Nudge(ctx context.Context, nudges ...bus.Nudge) error
 	}
+	// Connectors finds the back offices, Backoffice wakes their workers; nil = there are none.
+	Connectors Connectors
+	Backoffice interface {
+		Nudge(ctx context.Context, nudges ...bus.Nudge) error
+	}
 	Now func() time.Time
 	Log *slog.Logger
 }
@@ -134,6 +139,9 @@ func (r *Router) route(ctx context.Context, c appointment.Change) error {
 	next.Version, next.Operation = c.Version, c.Operation
 	next.Digest = Digest(c.Appointment)
 	if next.Graph, _, err = dimescheduler.MergeGraph(head.Graph, c); err != nil {
+		return err
+	}
+	if err := r.connectors(ctx, &next, c); err != nil {
 		return err
 	}
 	if !speaksForAll(c) {
@@ -275,9 +283,13 @@ func (r *Router) skip(ctx context.Context, c appointment.Change, code, text stri
 // which there is something to do. It is safe twice.
 func (r *Router) fanOut(ctx context.Context, head *store.Head, c appointment.Change, named []string) error {
 	var nudges []bus.Nudge
+	var connectors []string
 	now := r.Now()
 	for _, target := range slices.Sorted(maps.Keys(head.Targets)) {
 		wanted := head.Targets[target]
+		if strings.HasPrefix(target, connectorPrefix) {
+			connectors = append(connectors, target)
+		}
 		id, isMailbox := strings.CutPrefix(target, mailboxPrefix)
 		if !isMailbox || len(c.Appointment.Assignees) > 0 && !speaksForAll(c) && !slices.Contains(named, target) {
 			continue
@@ -290,8 +302,8 @@ func (r *Router) fanOut(ctx context.Context, head *store.Head, c appointment.Cha
 			nudges = append(nudges, bus.Nudge{Kind: bus.Push, Target: id, Reason: "appointmentpush", At: now})
 		}
 	}
-	if len(nudges) == 0 {
-		return nil
+	if err := r.tellConnectors(ctx, head, c, connectors); err != nil || len(nudges) == 0 {
+		return err
 	}
 	return r.Bus.Nudge(ctx, firstNew(nudges, head)...)
 }

@@ -1,0 +1,194 @@
+package routing
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dime-scheduler/connectors/shared/appointment"
+	"github.com/dime-scheduler/connectors/shared/backoffice"
+	"github.com/dime-scheduler/connectors/shared/bus"
+	"github.com/dime-scheduler/connectors/shared/store"
+)
+
+// Connectors finds the back offices that a job concerns.
+type Connectors interface {
+	// Matching returns those that the job's source app and source type select.
+	Matching(ctx context.Context, sourceApp, sourceType string) ([]*backoffice.Entry, error)
+	// All returns every one, by id.
+	All(ctx context.Context) (map[string]*backoffice.Entry, error)
+}
+
+const connectorPrefix = string(store.Connector) + "/"
+
+// ConnectorTarget is the name of a connector's shard in Head.Targets.
+func ConnectorTarget(shard string) string { return connectorPrefix + shard }
+
+// job is where the appointment's job was made, as the graph says.
+type job struct{ sourceApp, sourceType, jobNo string }
+
+func jobOf(graph []byte) job {
+	var g struct {
+		Task struct {
+			Job struct{ SourceApp, SourceType, JobNo any }
+		}
+	}
+	if json.Unmarshal(graph, &g) != nil {
+		return job{}
+	}
+	text := func(v any) string {
+		if v == nil {
+			return ""
+		}
+		return strings.TrimSpace(fmt.Sprint(v))
+	}
+	return job{text(g.Task.Job.SourceApp), text(g.Task.Job.SourceType), text(g.Task.Job.JobNo)}
+}
+
+// connectors brings the head's connector targets up to date: those that the job
+// selects are wanted, all others that ever were are not. A shard is kept once it
+// is chosen, so that a changed job does not reorder what is under way.
+func (r *Router) connectors(ctx context.Context, next *store.Head, c appointment.Change) error {
+	if r.Connectors == nil {
+		return nil
+	}
+	chosen := map[string]string{} // connector -> target
+	for t := range next.Targets {
+		if shard, ok := strings.CutPrefix(t, connectorPrefix); ok {
+			next.Targets[t] = false
+			if id, _, ok := backoffice.ParseTarget(shard); ok {
+				chosen[id] = t
+			}
+		}
+	}
+	if c.Operation == appointment.Delete && (speaksForAll(c) || !assigned(next.Graph)) {
+		return nil
+	}
+	j := jobOf(next.Graph)
+	if j.sourceApp == "" {
+		return r.noBackOffice(ctx, c, backoffice.CodeMissingField, "the appointment has no task or job, so that no back office is concerned")
+	}
+	matching, err := r.Connectors.Matching(ctx, j.sourceApp, j.sourceType)
+	if err != nil {
+		return err
+	}
+	for _, e := range matching {
+		t, ok := chosen[e.Config.ID]
+		if !ok {
+			t = ConnectorTarget(backoffice.TargetID(e.Config.ID, backoffice.Shard(j.sourceApp, j.jobNo, e.Config.Shards)))
+		}
+		next.Targets[t] = true
+	}
+	if len(matching) == 0 {
+		return r.noBackOffice(ctx, c, "", "no connector is registered for the source app "+j.sourceApp+" and source type "+j.sourceType)
+	}
+	return nil
+}
+
+// assigned reports whether the graph shows anybody assigned.
+func assigned(graph []byte) bool {
+	var g struct{ Assignments []json.RawMessage }
+	return json.Unmarshal(graph, &g) != nil || len(g.Assignments) > 0
+}
+
+// noBackOffice records that an appointment is not sent to any back office, where
+// there are back offices at all. It is for people: that it can not be written must
+// not stop the change.
+func (r *Router) noBackOffice(ctx context.Context, c appointment.Change, code, text string) error {
+	all, err := r.Connectors.All(ctx)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	err = r.Store.Record(ctx, store.Transaction{
+		Family: backoffice.BusinessCentral.Family(), Appointment: c.Appointment.Guid, Operation: string(c.Operation),
+		Status: backoffice.StatusEmpty, Code: code, Text: text, Source: "service", At: r.Now(),
+	})
+	if err != nil {
+		r.Log.WarnContext(ctx, "an appointment without a back office could not be recorded", "error", err)
+	}
+	return nil
+}
+
+// tellConnectors writes what is wanted into the links of the head's connectors and
+// nudges those for which there is something to do. It is safe twice.
+func (r *Router) tellConnectors(ctx context.Context, head *store.Head, c appointment.Change, targets []string) error {
+	if r.Connectors == nil || len(targets) == 0 {
+		return nil
+	}
+	all, err := r.Connectors.All(ctx)
+	if err != nil {
+		return err
+	}
+	var nudges []bus.Nudge
+	now := r.Now()
+	for _, t := range targets {
+		shard := strings.TrimPrefix(t, connectorPrefix)
+		id, _, _ := backoffice.ParseTarget(shard)
+		graph := head.Graph
+		if e := all[id]; e != nil {
+			if graph, err = backoffice.GraphFor(graph, e.Config.SourceApp); err != nil {
+				return err
+			}
+		}
+		due, err := r.tell(ctx, shard, head, graph, c, !head.Targets[t], now)
+		if err != nil {
+			return err
+		}
+		if due {
+			nudges = append(nudges, bus.Nudge{Kind: bus.Push, Target: shard, Reason: "appointmentpush", At: now})
+		}
+	}
+	if len(nudges) == 0 {
+		return nil
+	}
+	return r.Backoffice.Nudge(ctx, nudges...)
+}
+
+// tell writes what is wanted into the link of one connector's shard; due says that
+// its worker has something to do. The larger version stays, and absence is a value (R7).
+func (r *Router) tell(ctx context.Context, shard string, head *store.Head, graph []byte, c appointment.Change, absent bool, now time.Time) (due bool, err error) {
+	if err := r.Store.LowerDue(ctx, store.Connector, shard, now.Add(dueSoon)); err != nil { // R1
+		return false, err
+	}
+	_, err = r.Store.UpdateLink(ctx, shard, head.Appointment, func(l *store.Link) error {
+		due = false
+		if l.ETag == "" {
+			if absent {
+				l.State = store.Gone
+			} else {
+				l.Origin, l.State = store.Board, store.Pending
+			}
+		}
+		if head.Version.Compare(l.Wanted.Version) <= 0 {
+			due = !l.DueAt.IsZero()
+			return nil
+		}
+		was := l.Wanted
+		deleted := absent && head.Operation == appointment.Delete
+		graph := graph
+		if absent && !deleted && len(was.Graph) > 0 {
+			graph = was.Graph // it belongs elsewhere now: the deletion names what was told
+		}
+		news := absent != was.Absent || was.Version.IsZero() || backoffice.DigestOf(graph) != backoffice.DigestOf(was.Graph)
+		told := l.Told != nil
+		l.Wanted = store.Wanted{
+			Version: head.Version, Absent: absent, Deleted: deleted, Graph: graph,
+			Created: !absent && !told && (was.Created || c.Operation == appointment.Create),
+		}
+		if news {
+			l.DueAt, l.Attempts, l.Since, l.FailureCode, l.FailureText = now, 0, time.Time{}, "", ""
+			if l.State != store.Creating {
+				l.State = store.Pending
+			}
+		}
+		due = !l.DueAt.IsZero()
+		return nil
+	})
+	if err != nil || !due {
+		return due, err
+	}
+	// The worker may have raised it since, or be about to (R1).
+	return due, r.Store.TouchDue(ctx, store.Connector, shard, now.Add(dueSoon))
+}
