@@ -165,10 +165,11 @@ func (s *session) work(ctx context.Context) error {
 // floor is the time before which the back office is left alone; zero = now.
 func (s *session) floor() time.Time {
 	row := s.whole.Row
-	if !row.SuspendedSince.IsZero() && !s.probing {
-		if row.Probe.After(row.NotBefore) {
-			return row.Probe
-		}
+	switch {
+	case row.SuspendedReason == byPerson:
+		return s.Now().Add(personLook)
+	case !row.SuspendedSince.IsZero() && !s.probing && row.Probe.After(row.NotBefore):
+		return row.Probe
 	}
 	return row.NotBefore
 }
