@@ -117,7 +117,7 @@ func (a *App) wire(s settings.Settings, id *identity, version string, log *slog.
 	a.wireBackoffice(s, id, board, log)
 	a.Redrive = redrive{&exchange.Redrive{Store: a.store, Bus: a.Bus, DeadLetters: (&deadLetters{a.Bus.DeadLetters(), a.store, log}).empty, Now: a.now, Log: log},
 		&backoffice.Redrive{Store: a.store, Bus: a.Bus.Backoffice(), Now: a.now, Log: log}}
-	a.Health = &health.Monitor{Version: version, Log: log, Lag: a.lag, Parked: a.parked, Probes: []health.Probe{
+	a.Health = &health.Monitor{Version: version, Log: log, Lag: a.lag, Parked: a.parked, TakePart: a.takePart, Probes: []health.Probe{
 		{Name: "tables", Ask: a.store.Ping},
 		{Name: "serviceBus", Ask: a.Bus.Ping},
 		{Name: "keyVault", Ask: func(ctx context.Context) error { _, err := a.Keys(ctx); return err }},
@@ -181,6 +181,18 @@ func (a *App) lag(ctx context.Context) (time.Duration, error) {
 func (a *App) parked(ctx context.Context) (int, error) {
 	messages, err := a.store.ParkedMessages(ctx, 100)
 	return len(messages), err
+}
+
+// takePart is how many resources take part with a calendar.
+func (a *App) takePart(ctx context.Context) (int, error) {
+	resources, err := a.store.Resources(ctx)
+	n := 0
+	for _, r := range resources {
+		if r.Exchange {
+			n++
+		}
+	}
+	return n, err
 }
 
 // Close ends what the app holds open. It waits for no work.

@@ -29,6 +29,9 @@ type Report struct {
 	// Parked is how many messages could not be used and wait for a person, 100
 	// at most; absent if it is not known.
 	Parked *int `json:"parkedMessages,omitempty"`
+	// TakePart is how many resources take part with a calendar, the number that is
+	// licensed; absent if it is not known.
+	TakePart *int `json:"resourcesTakingPart,omitempty"`
 }
 
 // Check is the state of one dependency.
@@ -53,7 +56,9 @@ type Monitor struct {
 	Lag func(ctx context.Context) (time.Duration, error)
 	// Parked counts the messages that could not be used, up to 100; may be nil.
 	Parked func(ctx context.Context) (int, error)
-	Log    *slog.Logger // nil = nowhere
+	// TakePart counts the resources that take part with a calendar; may be nil.
+	TakePart func(ctx context.Context) (int, error)
+	Log      *slog.Logger // nil = nowhere
 	// Keep is how long a report is good for; 0 = 5 s.
 	Keep time.Duration
 
@@ -96,6 +101,14 @@ func (m *Monitor) Check(ctx context.Context) Report {
 		parked, err = m.Parked(ctx)
 		return err
 	})
+	var taking int
+	takingAnswer := ask(ctx, func(ctx context.Context) (err error) {
+		if m.TakePart == nil {
+			return errors.New("not known")
+		}
+		taking, err = m.TakePart(ctx)
+		return err
+	})
 	report := Report{Ready: true, Version: m.Version}
 	for i, p := range m.Probes {
 		c := Check{Name: p.Name, OK: true}
@@ -111,6 +124,9 @@ func (m *Monitor) Check(ctx context.Context) Report {
 	}
 	if await(ctx, parkedAnswer) == nil {
 		report.Parked = &parked
+	}
+	if await(ctx, takingAnswer) == nil {
+		report.TakePart = &taking
 	}
 	m.report, m.at = report, time.Now()
 	return report
