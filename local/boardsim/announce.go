@@ -2,6 +2,7 @@ package boardsim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -69,10 +70,14 @@ type held struct {
 	after  int // how many must pass first
 }
 
-func (a *announcer) init(opts Options) {
-	a.send, a.pauses, a.fault = opts.Announce, opts.AnnouncePauses, opts.AnnounceFault
-	if a.send == nil {
-		a.send = func(context.Context, Change) error { return nil }
+func (a *announcer) init(opts Options, hooks func(context.Context, Change) error) {
+	a.pauses, a.fault = opts.AnnouncePauses, opts.AnnounceFault
+	a.send = func(ctx context.Context, c Change) error {
+		var err error
+		if opts.Announce != nil {
+			err = opts.Announce(ctx, c)
+		}
+		return errors.Join(err, hooks(ctx, c))
 	}
 	a.ctx, a.stop = context.WithCancel(context.Background())
 }

@@ -68,6 +68,9 @@ type Board struct {
 	appointments  map[string]*Appointment // by GUID
 	notifications []Notification
 	messages      []Message
+	connectors    []Connector
+	actions       []ActionURL
+	hooks         []Hook
 	lastID        int64
 	lastRow       int
 
@@ -98,7 +101,7 @@ func New(opts Options) *Board {
 		opts: opts, apiKey: opts.APIKey, fault: opts.Fault, done: make(chan struct{}),
 		calls: map[string]int{}, appointments: map[string]*Appointment{},
 	}
-	b.announcer.init(opts)
+	b.announcer.init(opts, b.callHooks)
 	return b
 }
 

@@ -50,6 +50,11 @@
 //   - upsertAppointment creates only for an existing task, or with
 //     IsManualAppointment; ResourceNo adds an assignment, ReplaceResource makes
 //     it the only one.
+//   - A registered webhook gets the announced graph of the appointments of its
+//     source app by POST, with nothing but the body; its id is in the Location header
+//     and in the answer. The same address may be registered twice.
+//   - A connector is one row per source app and name, an action one per source app,
+//     source type, place and description.
 //   - Every write moves LastModifiedDate and is announced, also one that
 //     changes no value.
 //   - The requests of one import run in order and stop at the first failure;
@@ -66,8 +71,8 @@
 // Users, roles and JWT (any key sees everything unless narrowed); licences; rate
 // limits (Fault answers 429); locks (a locked appointment moves); recurrence,
 // containers, field values, URLs, planning quantities (kept nowhere, empty in
-// the graph); resource calendars and capacity; connectors, webhook registration
-// and the transaction log; deletion of jobs, tasks and resources through the
+// the graph); resource calendars and capacity; that connectors and actions which
+// are registered do anything; the transaction log; deletion of jobs, tasks and resources through the
 // API; the parameters of jobs, tasks and resources that nothing here shows are
 // accepted and forgotten.
 package boardsim

@@ -25,12 +25,15 @@ type answer struct {
 	status      int
 	contentType string
 	body        []byte
+	location    string
 }
 
-func jsonAnswer(status int, v any) answer { return answer{status, "application/json", encode(v)} }
+func jsonAnswer(status int, v any) answer {
+	return answer{status: status, contentType: "application/json", body: encode(v)}
+}
 
 func textAnswer(status int, text string) answer {
-	return answer{status, "text/plain; charset=utf-8", []byte(text)}
+	return answer{status: status, contentType: "text/plain; charset=utf-8", body: []byte(text)}
 }
 
 // ServeHTTP answers one API request.
@@ -73,6 +76,9 @@ func (b *Board) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func routeOf(r *http.Request) (route, id string) {
 	path := strings.TrimRight(r.URL.Path, "/")
 	parts := strings.Split(path, "/")
+	if len(parts) == 4 && strings.EqualFold(parts[1], "webhooks") {
+		return r.Method + " /webhooks/" + strings.ToLower(parts[2]) + "/{id}", parts[3]
+	}
 	if len(parts) == 3 && strings.EqualFold(parts[1], "appointment") {
 		return r.Method + " /appointment/{id}", parts[2]
 	}
@@ -142,6 +148,9 @@ func (b *Board) fail(w http.ResponseWriter, q *request, f Fault) {
 
 func write(w http.ResponseWriter, a answer) {
 	w.Header().Set("Content-Type", a.contentType)
+	if a.location != "" {
+		w.Header().Set("Location", a.location)
+	}
 	w.WriteHeader(a.status)
 	w.Write(a.body)
 }
@@ -152,6 +161,9 @@ func (b *Board) perform(route string, q *request) answer {
 	defer b.mu.Unlock()
 	if procedure := restProcedures[route]; procedure != "" {
 		return b.rest(procedure, q)
+	}
+	if a, ok := b.hook(q); ok {
+		return a
 	}
 	switch route {
 	case "POST /import":

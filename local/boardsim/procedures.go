@@ -69,6 +69,10 @@ var procedures = map[string]procedure{
 	"mboc_upsertNotification": {notificationParameters, []string{"NotificationText"}, (*Board).upsertNotification},
 	"mboc_deleteNotification": {notificationParameters, nil, (*Board).deleteNotification},
 
+	"mboc_upsertConnector": {connectorParameters, []string{"SourceApp", "WebServiceAddress"}, (*Board).upsertConnector},
+	"mboc_deleteConnector": {parameters{"SourceApp": {text, 30}}, []string{"SourceApp"}, (*Board).deleteConnector},
+	"mboc_upsertActionUrl": {actionParameters, []string{"UrlType", "Url", "RequestType"}, (*Board).upsertActionURL},
+
 	"mboc_upsertResource": {resourceParameters(), []string{"ResourceNo"}, (*Board).upsertResource},
 	"mboc_upsertJob":      {jobParameters(), []string{"SourceApp", "SourceType", "JobNo"}, (*Board).upsertJob},
 	"mboc_upsertTask":     {taskParameters(), []string{"SourceApp", "SourceType", "JobNo", "TaskNo"}, (*Board).upsertTask},

@@ -104,8 +104,9 @@ type call struct {
 
 // answer is what came back: any status but those that stop every call.
 type answer struct {
-	status int
-	body   []byte
+	status   int
+	body     []byte
+	location string // the header
 }
 
 // do makes the call, and a second time with a fresh key if the first was
@@ -162,7 +163,7 @@ func (c *Client) once(ctx context.Context, k call, key secret.Secret) (answer, e
 	if f := k.statusFault(resp.StatusCode, resp.Header, c.clock()); f != nil {
 		return answer{}, f
 	}
-	return answer{resp.StatusCode, body}, nil
+	return answer{resp.StatusCode, body, resp.Header.Get("Location")}, nil
 }
 
 // inner classifies the status within an envelope; nil for success.
