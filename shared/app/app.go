@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/dime-scheduler/connectors/shared/actions"
 	"github.com/dime-scheduler/connectors/shared/appointment"
 	"github.com/dime-scheduler/connectors/shared/backoffice"
 	"github.com/dime-scheduler/connectors/shared/bus"
@@ -22,6 +23,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/graph"
 	"github.com/dime-scheduler/connectors/shared/health"
 	"github.com/dime-scheduler/connectors/shared/portal"
+	"github.com/dime-scheduler/connectors/shared/registration"
 	"github.com/dime-scheduler/connectors/shared/routing"
 	"github.com/dime-scheduler/connectors/shared/secret"
 	"github.com/dime-scheduler/connectors/shared/settings"
@@ -40,6 +42,8 @@ type App struct {
 	Redrive    redrive
 	Exchange   *exchange.Desk
 	Connectors *backoffice.Desk
+	Actions    *actions.Desk
+	Board      *registration.Desk
 	Portal     *portal.Portal
 	Health     *health.Monitor
 
@@ -87,7 +91,7 @@ func New(ctx context.Context, s settings.Settings, version string, log *slog.Log
 	}
 	a.wire(s, identity, version, log)
 	a.Portal, err = portal.New(portal.Options{
-		Store: a.store, Exchange: a.Exchange, Trust: s.Portal.SignIn, Local: s.Local, Admins: s.Portal.Admins,
+		Store: a.store, Exchange: a.Exchange, Actions: a.Actions, Board: a.Board, Trust: s.Portal.SignIn, Local: s.Local, Admins: s.Portal.Admins,
 		PublicURL: s.PublicURL, Version: version, Now: a.now, Log: log,
 	})
 	if err != nil {
@@ -111,6 +115,8 @@ func (a *App) wire(s settings.Settings, id *identity, version string, log *slog.
 		NotificationURL: notifications, LifecycleURL: lifecycle, Zone: s.Board.Zone, Now: a.now, Log: log,
 	}
 	a.Exchange = &exchange.Desk{Store: a.store, Calendar: a.graph, Board: board, Bus: a.Bus, Now: a.now, Log: log}
+	a.Actions = &actions.Desk{Store: a.store, Board: board, Sender: actions.HTTP{}, Now: a.now}
+	a.Board = &registration.Desk{Store: a.store, Board: board, PublicURL: s.PublicURL, Now: a.now}
 	a.Renewal = &exchange.Renewal{Store: a.store, Calendar: a.graph, Bus: a.Bus, Keys: a.Keys, NotificationURL: notifications, Now: a.now, Log: log}
 	a.Sweep = &exchange.Sweep{Store: a.store, Bus: a.Bus, Now: a.now, Log: log}
 	a.Resources = &exchange.ResourceSync{Store: a.store, Board: board, Calendar: a.graph, Bus: a.Bus, Now: a.now, Log: log}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dime-scheduler/connectors/shared/actions"
 	"github.com/dime-scheduler/connectors/shared/store"
 )
 
@@ -180,8 +181,14 @@ func (p *Portal) appointment(r *http.Request, _ Principal) (view, error) {
 		places = append(places, place{Kind: kind, Target: id, Name: cmp.Or(names[id], id), Link: l, Failing: l.State == store.Failed || l.Attempts > 0})
 	}
 	slices.SortFunc(places, func(a, b place) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
+	var offers []actions.Offer
+	if head != nil && len(head.Graph) > 0 {
+		if offers, err = p.Actions.Offers(r.Context(), guid); err != nil {
+			return view{}, err
+		}
+	}
 	return view{Template: "appointment", Title: "Appointment", Data: map[string]any{
-		"Guid": guid, "Head": head, "What": subjectOf(head), "Places": places, "Transactions": rows, "Names": names,
+		"Offers": offers, "Guid": guid, "Head": head, "What": subjectOf(head), "Places": places, "Transactions": rows, "Names": names,
 	}}, nil
 }
 

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dime-scheduler/connectors/shared/actions"
 	"github.com/dime-scheduler/connectors/shared/exchange"
+	"github.com/dime-scheduler/connectors/shared/registration"
 	"github.com/dime-scheduler/connectors/shared/store"
 )
 
@@ -18,6 +20,8 @@ const Base = "/api/portal"
 type Options struct {
 	Store    store.Store
 	Exchange *exchange.Desk
+	Actions  *actions.Desk
+	Board    *registration.Desk
 	// Trust: the platform's sign-in is on, so that its headers can be believed.
 	Trust bool
 	// Local lets a developer choose whom to play (LOCAL_MODE).
@@ -71,6 +75,17 @@ func New(o Options) (*Portal, error) {
 	p.page("GET /deltas", admins, p.deltas)
 	p.page("GET /parked", admins, p.parked)
 	p.page("GET /audit", admins, p.audit)
+
+	// what is set up
+	p.page("GET /actions", admins, p.actions)
+	p.page("POST /actions/hosts", admins, p.saveHosts)
+	p.page("POST /actions/save", admins, p.saveAction)
+	p.page("POST /actions/delete", admins, p.deleteAction)
+	p.page("POST /actions/preview", admins, p.previewAction)
+	p.page("POST /actions/send", admins, p.sendAction)
+	p.page("GET /board", admins, p.board)
+	p.page("POST /board/register", admins, p.registerHooks)
+	p.page("POST /board/unregister", admins, p.unregisterHooks)
 	return p, nil
 }
 

@@ -1,18 +1,24 @@
 package portal
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/dime-scheduler/connectors/shared/actions"
 	"github.com/dime-scheduler/connectors/shared/appointment"
+	"github.com/dime-scheduler/connectors/shared/dimescheduler"
 	"github.com/dime-scheduler/connectors/shared/exchange"
+	"github.com/dime-scheduler/connectors/shared/registration"
+	"github.com/dime-scheduler/connectors/shared/secret"
 	"github.com/dime-scheduler/connectors/shared/store"
 )
 
@@ -35,8 +41,11 @@ func newSite(t *testing.T, change func(*Options)) *site {
 	now := func() time.Time { return noon }
 	mem := store.NewMem(now)
 	log := slog.New(slog.DiscardHandler)
+	board := &fakeBoard{}
 	o := Options{
-		Store: mem, Exchange: &exchange.Desk{Store: mem, Now: now, Log: log}, Trust: true, Admins: []string{"chief@contoso.example"},
+		Actions: &actions.Desk{Store: mem, Board: board, Sender: actions.HTTP{}, Now: now},
+		Board:   &registration.Desk{Store: mem, Board: board, PublicURL: "https://connectors.example", Now: now},
+		Store:   mem, Exchange: &exchange.Desk{Store: mem, Now: now, Log: log}, Trust: true, Admins: []string{"chief@contoso.example"},
 		PublicURL: "https://connectors.example", Version: "test", Now: now, Log: log,
 	}
 	if change != nil {
@@ -56,6 +65,51 @@ func newSite(t *testing.T, change func(*Options)) *site {
 		}
 	}
 	return s
+}
+
+// fakeBoard takes everything.
+type fakeBoard struct{ hooks []string }
+
+func (b *fakeBoard) CreateHook(_ context.Context, op appointment.Operation, app, _ string, address secret.Secret) (string, error) {
+	b.hooks = append(b.hooks, app+" "+address.Reveal())
+	return "h" + string(op), nil
+}
+func (b *fakeBoard) DeleteHook(context.Context, appointment.Operation, string) error { return nil }
+func (b *fakeBoard) UpsertConnector(context.Context, dimescheduler.ConnectorEntry) error {
+	return nil
+}
+func (b *fakeBoard) UpsertActionURL(context.Context, dimescheduler.ActionURL) error { return nil }
+
+// post sends a form as a person does and follows to where it leads.
+func (s *site) post(path, principal string, status int, pairs ...string) string {
+	s.t.Helper()
+	form := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		form.Add(pairs[i], pairs[i+1])
+	}
+	r := httptest.NewRequest("POST", "http://127.0.0.1:1234"+Base+path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	r.Header.Set(principalHeader, principal)
+	w := httptest.NewRecorder()
+	s.portal.ServeHTTP(w, r)
+	if w.Code != http.StatusSeeOther {
+		if w.Code != status {
+			s.t.Errorf("POST %s: %d, want %d: %s", path, w.Code, status, w.Body)
+		}
+		return w.Body.String()
+	}
+	next := httptest.NewRequest("GET", w.Header().Get("Location"), nil)
+	next.Header.Set(principalHeader, principal)
+	for _, c := range w.Result().Cookies() {
+		next.AddCookie(c)
+	}
+	w = httptest.NewRecorder()
+	s.portal.ServeHTTP(w, next)
+	if w.Code != status {
+		s.t.Errorf("POST %s leads to %s: %d, want %d", path, next.URL, w.Code, status)
+	}
+	return w.Body.String()
 }
 
 // claims is the platform's header for a person.
@@ -119,7 +173,7 @@ func (s *site) lacks(text string, parts ...string) {
 }
 
 // adminPages are all pages for administrators.
-var adminPages = []string{"/appointments", "/appointments/" + guid, "/transactions", "/deltas", "/parked", "/audit"}
+var adminPages = []string{"/actions", "/board", "/appointments", "/appointments/" + guid, "/transactions", "/deltas", "/parked", "/audit"}
 
 func TestWhoMayOpenWhat(t *testing.T) {
 	s := newSite(t, nil)

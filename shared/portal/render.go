@@ -2,6 +2,7 @@ package portal
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dime-scheduler/connectors/shared/fault"
 	"github.com/dime-scheduler/connectors/shared/store"
 )
 
@@ -37,6 +39,33 @@ func (e *problem) Error() string { return e.text }
 
 func bad(format string, args ...any) error {
 	return &problem{http.StatusBadRequest, fmt.Sprintf(format, args...)}
+}
+
+// refused is the error of a form: what a desk says to people is shown as it says it.
+// A desk's own errors are written for people; those of the store, the board and
+// other services are classified faults, and stay general.
+func refused(err error) error {
+	if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if f, classified := errors.AsType[*fault.Error](err); classified {
+		if f.Kind == fault.Poison && f.Err != nil { // the input, in words for who has sent it
+			return &problem{http.StatusBadRequest, sentence(f.Err.Error())}
+		}
+		return err
+	}
+	return &problem{http.StatusBadRequest, sentence(err.Error())}
+}
+
+// sentence begins with a capital letter and ends with a full stop.
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	if end := s[len(s)-1]; end != '.' && end != '!' && end != '?' {
+		s += "."
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 //go:embed templates/*.html templates/_*.html
@@ -112,6 +141,7 @@ type link struct{ Path, Name string }
 
 var navigation = []section{
 	{"What happened", []link{{"/appointments", "Appointments"}, {"/transactions", "Transactions"}, {"/deltas", "Deltas"}, {"/parked", "Parked messages"}, {"/audit", "Audit"}}},
+	{"What is set up", []link{{"/actions", "Action URIs"}, {"/board", "Planning board"}}},
 }
 
 // show renders a page, or sends the browser on after a form.
