@@ -110,7 +110,7 @@ func (c *Client) broken(ctx context.Context, op string, err error, sent bool) er
 		untrusted(f, errPin.Error()+": look whether it was renewed, and enter the new pin")
 	case errors.As(err, &verify), errors.As(err, &authority), errors.As(err, &host):
 		untrusted(f, "the server's certificate is not trusted, not valid now or of another name: enter its CA bundle or pin")
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		untrusted(f, "the server does not speak TLS on this port: check scheme and port of the address")
 	case errors.As(err, &dns) && dns.IsNotFound:
 		f.Ambiguous, f.WholeTarget, f.Err = false, true, errors.New("the host name of the address is not known")
