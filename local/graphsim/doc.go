@@ -30,8 +30,7 @@
 //     have been sent is counted in [Server.Mails]); no accept, decline, forward, findMeetingTimes.
 //   - Attachments, open extensions, multiValueExtendedProperties, online meetings: such fields of a
 //     request are accepted and forgotten.
-//   - Relative and yearly recurrence patterns (refused); a change of a series does not reach its
-//     exceptions; a change of its pattern or times drops them.
+//   - A change of a series does not reach its exceptions; a change of its pattern or times drops them.
 //   - Rich notifications (includeResourceData is refused), Event Hubs and Event Grid targets,
 //     subscriptions to anything but /users/{id}/events, a PATCH of anything but their expiry, the slow
 //     and drop states of an endpoint, the 10 minutes between /reauthorize and PATCH.

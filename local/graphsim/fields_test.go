@@ -222,7 +222,7 @@ func TestPersonErrors(t *testing.T) {
 			return err
 		},
 		"pattern": func() error {
-			_, err := w.sim.UpdateEvent(w.user, good.ID, func(e *graphsim.Event) { e.Recurrence = &graphsim.Recurrence{Type: "relativeYearly"} })
+			_, err := w.sim.UpdateEvent(w.user, good.ID, func(e *graphsim.Event) { e.Recurrence = &graphsim.Recurrence{Type: "hourly"} })
 			return err
 		},
 		"unknown event": func() error { return w.sim.DeleteEvent(w.user, good.ID+"x") },

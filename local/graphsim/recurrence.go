@@ -9,11 +9,13 @@ import (
 
 // Recurrence is the pattern and range of a series.
 type Recurrence struct {
-	Type       string // daily, weekly, absoluteMonthly
+	Type       string // daily, weekly, absoluteMonthly, relativeMonthly, absoluteYearly, relativeYearly
 	Interval   int    // 0 = 1
 	DaysOfWeek []string
 	FirstDay   string // of the week; "" = sunday
 	DayOfMonth int
+	Month      int    // of the yearly patterns
+	Index      string // of the relative ones: first, second, third, fourth, last; "" = first
 	RangeType  string // noEnd, endDate, numbered
 	StartDate  string // 2006-01-02
 	EndDate    string
@@ -52,6 +54,7 @@ func applyRecurrence(e *Event, raw json.RawMessage) *graphError {
 	p, g := j.Pattern, j.Range
 	e.Recurrence = &Recurrence{
 		Type: p.Type, Interval: p.Interval, DaysOfWeek: p.DaysOfWeek, FirstDay: p.FirstDayOfWeek, DayOfMonth: p.DayOfMonth,
+		Month: p.Month, Index: p.Index,
 		RangeType: g.Type, StartDate: g.StartDate, EndDate: g.EndDate, Count: g.NumberOfOccurrences, TimeZone: g.RecurrenceTimeZone,
 	}
 	return nil
@@ -60,7 +63,8 @@ func applyRecurrence(e *Event, raw json.RawMessage) *graphError {
 func (r *Recurrence) render() any {
 	var j recurrenceJSON
 	j.Pattern.Type, j.Pattern.Interval, j.Pattern.DaysOfWeek = r.Type, r.Interval, r.DaysOfWeek
-	j.Pattern.DayOfMonth, j.Pattern.FirstDayOfWeek, j.Pattern.Index = r.DayOfMonth, r.FirstDay, "first"
+	j.Pattern.DayOfMonth, j.Pattern.FirstDayOfWeek, j.Pattern.Month, j.Pattern.Index = r.DayOfMonth, r.FirstDay, r.Month, r.Index
+	fill(&j.Pattern.Index, "first")
 	j.Range.Type, j.Range.StartDate, j.Range.EndDate = r.RangeType, r.StartDate, r.EndDate
 	j.Range.RecurrenceTimeZone, j.Range.NumberOfOccurrences = r.TimeZone, r.Count
 	fill(&j.Range.EndDate, "0001-01-01")
@@ -81,16 +85,22 @@ func (r *Recurrence) check(e *Event) *graphError {
 	fill(&r.RangeType, "noEnd")
 	switch r.Type {
 	case "daily":
-	case "weekly":
+	case "weekly", "relativeMonthly", "relativeYearly":
 		if len(r.DaysOfWeek) == 0 {
 			r.DaysOfWeek = []string{strings.ToLower(first.Weekday().String())}
 		}
-	case "absoluteMonthly":
+		if r.Type != "weekly" && r.Index != "" && !slices.Contains(indexes, r.Index) {
+			return badRequest("ErrorPropertyValidationFailure", "The index of the recurrence is not valid.")
+		}
+	case "absoluteMonthly", "absoluteYearly":
 		if r.DayOfMonth == 0 {
 			r.DayOfMonth = first.Day()
 		}
 	default:
-		return badRequest("ErrorInvalidRequest", "Recurrence patterns of type '%s' are not modelled by this simulator.", r.Type)
+		return badRequest("ErrorPropertyValidationFailure", "The type '%s' of the recurrence is not valid.", r.Type)
+	}
+	if strings.HasSuffix(r.Type, "Yearly") && r.Month == 0 {
+		r.Month = int(first.Month())
 	}
 	if _, err := time.Parse(time.DateOnly, r.StartDate); err != nil {
 		return badRequest("ErrorPropertyValidationFailure", "The startDate of the recurrence is not valid.")
@@ -127,11 +137,45 @@ func (r *Recurrence) matches(first, day time.Time) bool {
 		named := slices.ContainsFunc(r.DaysOfWeek, func(n string) bool { return strings.EqualFold(n, day.Weekday().String()) })
 		return named && days(week(first), week(day))/7%r.Interval == 0
 	case "absoluteMonthly":
-		months := (day.Year()-first.Year())*12 + int(day.Month()) - int(first.Month())
-		last := time.Date(day.Year(), day.Month()+1, 0, 0, 0, 0, 0, time.UTC).Day()
-		return day.Day() == min(r.DayOfMonth, last) && months%r.Interval == 0
+		return day.Day() == min(r.DayOfMonth, daysIn(day)) && months(first, day)%r.Interval == 0
+	case "relativeMonthly":
+		return day.Day() == r.relative(day) && months(first, day)%r.Interval == 0
+	case "absoluteYearly":
+		return int(day.Month()) == r.Month && day.Day() == min(r.DayOfMonth, daysIn(day)) && (day.Year()-first.Year())%r.Interval == 0
+	case "relativeYearly":
+		return int(day.Month()) == r.Month && day.Day() == r.relative(day) && (day.Year()-first.Year())%r.Interval == 0
 	}
 	return false
+}
+
+var indexes = []string{"first", "second", "third", "fourth", "last"}
+
+// relative is the day of the month on which a relative pattern falls: the first, second, ... or last
+// of those that are one of the named days of the week; 0 = none.
+func (r *Recurrence) relative(day time.Time) int {
+	var those []int
+	for d := 1; d <= daysIn(day); d++ {
+		weekday := time.Date(day.Year(), day.Month(), d, 0, 0, 0, 0, time.UTC).Weekday().String()
+		if slices.ContainsFunc(r.DaysOfWeek, func(n string) bool { return strings.EqualFold(n, weekday) }) {
+			those = append(those, d)
+		}
+	}
+	i := max(0, slices.Index(indexes, r.Index))
+	switch {
+	case len(those) == 0:
+		return 0
+	case r.Index == "last":
+		return those[len(those)-1]
+	}
+	return those[min(i, len(those)-1)]
+}
+
+func daysIn(day time.Time) int {
+	return time.Date(day.Year(), day.Month()+1, 0, 0, 0, 0, 0, time.UTC).Day()
+}
+
+func months(first, day time.Time) int {
+	return (day.Year()-first.Year())*12 + int(day.Month()) - int(first.Month())
 }
 
 func days(a, b time.Time) int { return int(b.Sub(a) / (24 * time.Hour)) }

@@ -117,7 +117,7 @@ func (r *Recurrence) equal(o *Recurrence) bool {
 	a, b := *r, *o
 	same := slices.Equal(a.DaysOfWeek, b.DaysOfWeek)
 	a.DaysOfWeek, b.DaysOfWeek = nil, nil
-	return same && a.Type == b.Type && a.Interval == b.Interval && a.FirstDay == b.FirstDay && a.DayOfMonth == b.DayOfMonth &&
+	return same && a.Type == b.Type && a.Interval == b.Interval && a.FirstDay == b.FirstDay && a.DayOfMonth == b.DayOfMonth && a.Month == b.Month && a.Index == b.Index &&
 		a.RangeType == b.RangeType && a.StartDate == b.StartDate && a.EndDate == b.EndDate && a.Count == b.Count && a.TimeZone == b.TimeZone
 }
 

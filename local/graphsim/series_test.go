@@ -162,5 +162,38 @@ func TestRecurrenceComesAndGoes(t *testing.T) {
 	if got := w.do("PATCH", path, map[string]any{"recurrence": nil}).want(t, 200); got.text("type") != "singleInstance" || len(w.view()) != 1 {
 		t.Errorf("type = %s, %d in the view", got.text("type"), len(w.view()))
 	}
-	w.do("PATCH", path, map[string]any{"recurrence": map[string]any{"pattern": map[string]any{"type": "relativeMonthly"}}}).want(t, 400)
+	w.do("PATCH", path, map[string]any{"recurrence": map[string]any{"pattern": map[string]any{"type": "hourly"}}}).want(t, 400)
+}
+
+func TestPatternsOfMonthsAndYears(t *testing.T) {
+	day := time.Date(2026, 1, 30, 9, 0, 0, 0, time.UTC) // a Friday
+	for name, c := range map[string]struct {
+		pattern graphsim.Recurrence
+		want    string
+	}{
+		"the last day":           {graphsim.Recurrence{Type: "absoluteMonthly", DayOfMonth: 31}, "2026-01-31 2026-02-28 2026-03-31 2026-04-30"},
+		"the last Friday":        {graphsim.Recurrence{Type: "relativeMonthly", Index: "last"}, "2026-01-30 2026-02-27 2026-03-27 2026-04-24"},
+		"every other 2nd Monday": {graphsim.Recurrence{Type: "relativeMonthly", Index: "second", DaysOfWeek: []string{"monday"}, Interval: 2}, "2026-03-09 2026-05-11 2026-07-13 2026-09-14"},
+		"the first working day": {graphsim.Recurrence{Type: "relativeMonthly", DaysOfWeek: []string{"monday", "tuesday", "wednesday", "thursday", "friday"}},
+			"2026-02-02 2026-03-02 2026-04-01 2026-05-01"},
+		"every year":               {graphsim.Recurrence{Type: "absoluteYearly"}, "2026-01-30 2027-01-30 2028-01-30 2029-01-30"},
+		"the 4th Thursday of Nov.": {graphsim.Recurrence{Type: "relativeYearly", Index: "fourth", Month: 11, DaysOfWeek: []string{"thursday"}}, "2026-11-26 2027-11-25 2028-11-23 2029-11-22"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := graphsim.New(graphsim.Options{})
+			t.Cleanup(s.Close)
+			s.AddUser(graphsim.User{UPN: "ann@contoso.test"})
+			c.pattern.RangeType, c.pattern.Count = "numbered", 4
+			if _, err := s.CreateEvent("ann@contoso.test", graphsim.Event{Subject: "x", Start: day, End: day.Add(time.Hour), Recurrence: &c.pattern}); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, e := range s.View("ann@contoso.test", day.AddDate(-1, 0, 0), day.AddDate(9, 0, 0)) {
+				got = append(got, e.Start.Format(time.DateOnly))
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("got %v, want %s", got, c.want)
+			}
+		})
+	}
 }
