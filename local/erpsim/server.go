@@ -38,6 +38,9 @@ type Options struct {
 	// HideNavigation declares the parts as entity sets of their own, without
 	// navigation properties: no deep insert, children are POSTed below Location.
 	HideNavigation bool
+	// RepeatedLines: the sub-tables have a line number as key, so that the same
+	// resource may stand there twice. Else it is refused.
+	RepeatedLines bool
 	// APIPath is publisher/group/version; "" = "dimeSoftware/dimeScheduler/v1.0".
 	APIPath string
 

@@ -119,7 +119,7 @@ func (s *Server) insertLine(r *Row, lines *[]Line, columns []Column, values map[
 		return p
 	}
 	key := columns[0].Name
-	if slices.ContainsFunc(*lines, func(l Line) bool { return l.Values[key] == full[key] }) {
+	if !s.opts.RepeatedLines && slices.ContainsFunc(*lines, func(l Line) bool { return l.Values[key] == full[key] }) {
 		return &problem{400, "Internal_EntityWithSameKeyExists", "NavCSideDuplicateKeyException",
 			"The record already exists. Identification fields and values: Entry No.='" + fmt.Sprint(r.Entry) + "'," + key + "='" + text(full[key]) + "'"}
 	}

@@ -44,6 +44,7 @@ func TestConnectionTest(t *testing.T) {
 		}, failed: "company", code: "DSCFG007", says: "add /companies(ID)"},
 		{name: "wrong page", change: func(w *world) { w.c.URI = strings.TrimSuffix(w.c.URI, "appointments") + "tasks" }, failed: "service", code: "DSBC002", says: "but companies, appointments"},
 		{name: "required field missing", o: erpsim.Options{Columns: without(erpsim.DatabaseAction)}, failed: "fields", code: "DSCFG004", says: `no field for "Database Action"`},
+		{name: "required field of the resources missing", o: erpsim.Options{ResourceColumns: []erpsim.Column{{Name: "Whatever", Type: erpsim.Code, Length: 20}}}, failed: "fields", code: "DSCFG004", says: `no field for "Resource No"`},
 		{name: "mapped to nothing", change: func(w *world) { w.c.Fields = map[string]string{"subject": "betreff"} }, failed: "fields", code: "DSCFG004", says: `"betreff"`},
 		{name: "no part for resources", o: erpsim.Options{ResourcePart: "-"}, failed: "fields", code: "DSCFG004", says: "Resources part"},
 		{name: "no part, switched off", o: erpsim.Options{ResourcePart: "-"}, change: func(w *world) { w.c.Fields = map[string]string{"resources_part": "-"} }, says: "resources are not sent"},

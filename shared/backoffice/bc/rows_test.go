@@ -53,7 +53,8 @@ func TestHalfWrittenRowIsCompleted(t *testing.T) {
 		{"signed out", 2, erpsim.FaultResponse{Status: 401, Code: "Authentication_InvalidCredentials"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			w := newWorld(t, erpsim.Options{HideNavigation: true, Manual: true}, onPremises)
+			// No key of the ERP's keeps a line from standing there twice.
+			w := newWorld(t, erpsim.Options{HideNavigation: true, RepeatedLines: true, Manual: true}, onPremises)
 			c := w.connector()
 			w.sim.SetFault(func(r erpsim.FaultRequest) *erpsim.FaultResponse {
 				if r.Method == http.MethodPost && r.Route == "resources" && r.N == tc.at {
@@ -115,12 +116,31 @@ func TestNoLocation(t *testing.T) {
 	}
 }
 
+// Other times are another state, also under the same modification time.
+func TestTimesTellStatesApart(t *testing.T) {
+	w := newWorld(t, erpsim.Options{}, nil)
+	c := w.connector()
+	if _, err := c.Deliver(t.Context(), sample(1, nil)); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*backofficetest.Record){
+		"start": func(r *backofficetest.Record) { r.Start = r.Start.Add(time.Minute) },
+		"end":   func(r *backofficetest.Record) { r.End = r.End.Add(time.Minute) },
+	} {
+		if r, found, err := c.Find(t.Context(), sample(1, change)); err != nil || found {
+			t.Errorf("another %s: %+v %v", name, r, err)
+		}
+	}
+}
+
 // A state that comes back is not taken for its older self, and is found itself.
 func TestRepeatedStateIsToldApart(t *testing.T) {
 	columns := erpsim.DefaultColumns()
 	bare := slices.DeleteFunc(slices.Clone(columns), func(c erpsim.Column) bool { return c.Name == "Last Modified Date" })
 	for name, columns := range map[string][]erpsim.Column{"by last modification": columns, "by entry number": bare} {
 		t.Run(name, func(t *testing.T) {
+			// The receipt of the delivery before may be lost, but not both.
+			forgets := len(columns) != len(bare)
 			w := newWorld(t, erpsim.Options{Columns: columns}, nil)
 			c := w.connector()
 			update := func(version int, day int) backoffice.Delivery {
@@ -139,7 +159,9 @@ func TestRepeatedStateIsToldApart(t *testing.T) {
 				}
 			}
 			back := update(3, 0)
-			back.Previous = previous
+			if !forgets {
+				back.Previous = previous
+			}
 			if r, found, err := c.Find(t.Context(), back); err != nil || found {
 				t.Fatalf("%+v %v: the older row was taken for it", r, err)
 			}
@@ -295,6 +317,8 @@ func TestStatus(t *testing.T) {
 	}
 	w.sim.SetReject(nil)
 	w.sim.Process(company, 1)
+	// Behind a reverse proxy the ERP names its own host, which nobody else reaches.
+	r.Location = strings.Replace(r.Location, w.url, "http://erp.internal:7048", 1)
 	if p := status(); p.State != backoffice.Processed || p.Text != "" {
 		t.Errorf("%+v", p)
 	}
