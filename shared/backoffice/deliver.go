@@ -90,7 +90,7 @@ func (s *session) landed(ctx context.Context, l *store.Link, r Receipt, took tim
 			f.Told.BackOfficeID = r.BackOfficeID
 		}
 		if s.entry.Config.ReadStatus && s.entry.Connector.Traits().ReadsStatus {
-			f.Told.ReadAt = now.Add(firstRead)
+			f.Told.ReadAt = nextRead(f.Appointment, f.Told, now)
 		}
 		f.Sent, f.Attempts, f.Since, f.FailureCode, f.FailureText = nil, 0, time.Time{}, "", ""
 		if wants(f) {
@@ -168,48 +168,6 @@ func (s *session) again(ctx context.Context, l *store.Link) error {
 		return err
 	}
 	return s.call(ctx, next)
-}
-
-// firstRead is how soon the back office is asked what it made of a delivery.
-const firstRead = 30 * time.Second
-
-// maxReads ends the asking: a day, by the pauses below.
-const maxReads = 12
-
-// readStatus asks the back office what it made of what it accepted.
-func (s *session) readStatus(ctx context.Context, l *store.Link) error {
-	s.calls++
-	p, err := s.entry.Connector.Status(ctx, Receipt{ID: l.Told.ID, Location: l.Told.Location, BackOfficeID: l.Told.BackOfficeID, Correlation: l.Told.Correlation})
-	if f := fault.Of(err); err != nil && (f.Reason == fault.Canceled && ctx.Err() != nil || f.WholeTarget) {
-		return err
-	}
-	was := *l.Told
-	err = s.put(ctx, l, func(l *store.Link) {
-		if l.Told == nil || !l.Told.At.Equal(was.At) {
-			return
-		}
-		t := *l.Told
-		t.Reads++
-		t.ReadAt = time.Time{}
-		switch {
-		case err != nil || p.State == Waiting:
-			if t.Reads < maxReads {
-				t.ReadAt = s.Now().Add(min(time.Minute<<t.Reads, 6*time.Hour))
-			}
-		case p.State == FailedThere:
-			l.State, l.FailureCode, l.FailureText = store.Failed, codeFailedThere, clipped(p.Text)
-			l.Notice = noticeShow
-		}
-		if err == nil {
-			t.State, t.StateText = string(p.State), clipped(p.Text)
-		}
-		l.Told = &t
-		schedule(l, s.Now())
-	})
-	if err == nil && p.State == FailedThere {
-		s.recordStatus(l, p)
-	}
-	return err
 }
 
 func clipped(s string) string {

@@ -24,13 +24,14 @@ func (s *session) failed(ctx context.Context, l *store.Link, err error, took tim
 		return err // we are being stopped: what is open is resolved next time
 	}
 	now, code := s.Now(), codeOf(f)
+	text := sentence(f, code)
 	final := f.Kind != fault.Transient && !f.WholeTarget
 	expired := !final && !f.WholeTarget && f.Reason != fault.RateLimit && !l.Since.IsZero() && now.Sub(l.Since) >= s.settings.ttl()
 	put := s.put(ctx, l, func(l *store.Link) {
 		if !f.Ambiguous || final {
 			l.Sent = nil
 		}
-		l.FailureCode, l.FailureText = code, explain(code)
+		l.FailureCode, l.FailureText = code, text
 		switch {
 		case final || expired:
 			l.State, l.Since, l.Asked, l.Notice = store.Failed, time.Time{}, false, noticeShow
@@ -48,7 +49,7 @@ func (s *session) failed(ctx context.Context, l *store.Link, err error, took tim
 	}
 	s.log.WarnContext(ctx, "delivery failed", "appointment", l.Appointment, "operation", l.Sent.Op, "attempt", l.Sent.Attempt,
 		"code", code, "ambiguous", f.Ambiguous, "final", final || expired, "error", err)
-	s.record(l, operationName(Operation(l.Sent.Op)), code, explain(code), took)
+	s.record(l, operationName(Operation(l.Sent.Op)), code, text, took)
 	switch {
 	case final:
 		return s.works(ctx) // it answers, and refuses this one

@@ -34,6 +34,9 @@ func (s *session) notify(ctx context.Context, l *store.Link) error {
 		n := dimescheduler.Notification{Appointment: a, Connector: s.id, Severity: dimescheduler.Error, Code: noticeCode, At: s.Now()}
 		if show {
 			n.Text = "[" + l.FailureCode + "] not delivered to " + s.name() + ": " + l.FailureText
+			if failedThere(l) {
+				n.Text = "[" + l.FailureCode + "] accepted by " + s.name() + ", and failed there: " + l.FailureText
+			}
 			err = s.Board.UpsertNotification(ctx, n)
 		} else {
 			err = s.Board.DeleteNotification(ctx, n)

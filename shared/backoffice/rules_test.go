@@ -1,7 +1,6 @@
 package backoffice_test
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -518,34 +517,5 @@ func TestSuspendedByAPerson(t *testing.T) {
 	w.deliver()
 	w.expect("arrived", told(erp), []string{"I A"})
 	w.settle(2 * time.Hour)
-	w.quiet()
-}
-
-// What a back office makes of a delivery that it accepted is read back.
-func TestStatusIsReadBack(t *testing.T) {
-	w := newWorld(t)
-	erp := w.connector("erp", func(c *backoffice.Config) { c.ReadStatus = true })
-	erp.Has = backoffice.Traits{Finds: true, ReadsStatus: true}
-	state := backoffice.Waiting
-	erp.Process = func(backoffice.Receipt) backoffice.Processing {
-		return backoffice.Processing{State: state, Text: "Resource R1 has no unit of measure"}
-	}
-	w.announce(appointment.Create, sample(1, "A"))
-	w.settle(10 * time.Minute)
-	if l := w.link("erp", sample(1, "")); l.State != store.Agreed || l.Told.State != "waiting" {
-		t.Errorf("%s, %+v", l.State, l.Told)
-	}
-	state = backoffice.FailedThere
-	w.settle(time.Hour)
-	if l := w.link("erp", sample(1, "")); l.State != store.Failed || len(w.notices) != 1 || !strings.Contains(l.FailureText, "unit of measure") {
-		t.Errorf("%s %q, notices %q", l.State, l.FailureText, w.notices)
-	}
-	state = backoffice.Processed
-	w.must(w.desk.Retry(context.Background(), "ann", "erp", sample(1, "").Appointment))
-	w.settle(time.Hour)
-	if l := w.link("erp", sample(1, "")); l.State != store.Agreed || l.Told.State != "processed" || len(w.notices) != 0 {
-		t.Errorf("%s %+v, notices %q", l.State, l.Told, w.notices)
-	}
-	w.expect("arrived", told(erp), []string{"I A", "U A"})
 	w.quiet()
 }

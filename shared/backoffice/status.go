@@ -2,7 +2,6 @@ package backoffice
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/fault"
@@ -20,10 +19,6 @@ const (
 	StatusInvalidType     = "InvalidBackOfficeType"
 	StatusInvalidSettings = "InvalidBackOfficeSettings"
 )
-
-// codeFailedThere is that of a delivery which the back office accepted and then
-// failed to work on: the incumbent, which does not look, has no code for it.
-const codeFailedThere = CodeUndiagnosed
 
 // codes say, for each stable code, under which status people find it and what it
 // tells them.
@@ -128,14 +123,6 @@ func (s *session) recordSkipped(l *store.Link, operation, why string) {
 	t := s.transaction(l.Appointment, operation, "", "not sent: "+why, 0)
 	t.Status = StatusSkipped
 	s.journal = append(s.journal, t)
-}
-
-func (s *session) recordStatus(l *store.Link, p Processing) {
-	text := "the back office accepted it and failed to work on it"
-	if p.Text != "" {
-		text += ": " + clipped(strings.TrimSpace(p.Text))
-	}
-	s.journal = append(s.journal, s.transaction(l.Appointment, "process", codeFailedThere, text, 0))
 }
 
 // flush writes the journal. It is for people: failing to write it must not undo

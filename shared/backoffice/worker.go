@@ -194,16 +194,16 @@ func (s *session) deal(ctx context.Context, l *store.Link) error {
 	switch {
 	case l.State == store.Failed && notice:
 		return s.notify(ctx, l)
+	case readDue(l, s.Now()) && (l.State == store.Failed || l.Sent == nil && !wants(l) && !notice):
+		return s.readStatus(ctx, l)
 	case l.State == store.Failed:
-		return s.put(ctx, l, func(l *store.Link) { l.DueAt = time.Time{} }) // a person, or news, goes on
+		return s.put(ctx, l, func(l *store.Link) { schedule(l, s.Now()) }) // a person, or news, goes on
 	case l.Sent != nil:
 		return s.resolve(ctx, l)
 	case wants(l):
 		return s.send(ctx, l)
 	case notice:
 		return s.notify(ctx, l)
-	case l.Told != nil && !l.Told.ReadAt.IsZero() && !l.Told.ReadAt.After(s.Now()):
-		return s.readStatus(ctx, l)
 	}
 	return s.send(ctx, l)
 }

@@ -123,14 +123,9 @@ func Refusal(client *wire.Client, op string, r *wire.Response, words []string) *
 	if id := dynamics.Correlation(message); id != "" {
 		text += " (CorrelationId " + id + ")"
 	}
-	f.Err = said(text)
+	f.Err = backoffice.Said(text)
 	return f
 }
-
-// said is an error whose text was made fit to show.
-type said string
-
-func (s said) Error() string { return string(s) }
 
 func classOf(code string) (class, bool) {
 	if c, ok := byCode[code]; ok {

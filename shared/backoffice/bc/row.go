@@ -66,7 +66,7 @@ func (s *schema) payload(op string, r fields.Record) (payload, error) {
 }
 
 func unfit(op string, err error) error {
-	return &fault.Error{Kind: fault.Permanent, Reason: fault.Invalid, Op: op, Code: backoffice.CodeSchema, Err: err}
+	return &fault.Error{Kind: fault.Permanent, Reason: fault.Invalid, Op: op, Code: backoffice.CodeSchema, Err: backoffice.Said(err.Error())}
 }
 
 // body is what is POSTed: the header, and the lines of the parts that go with it.
