@@ -30,6 +30,9 @@ type Connector interface {
 	// every check in the order in which they were made; it stops where the rest
 	// can not be tried. A failed check is not an error.
 	Test(ctx context.Context) []Check
+	// Fields shows where each of our fields goes there, and how that was found out;
+	// nil = it maps none, and gets the whole graph. It looks and changes nothing.
+	Fields(ctx context.Context) ([]FieldUse, error)
 	// Traits tell what this connector, as it is configured, can do.
 	Traits() Traits
 	// Close gives back what the connector holds open. Deliveries under way may fail.
@@ -127,4 +130,20 @@ type Check struct {
 	Code string
 	// Text says what was found and, if it is wrong, what to change where.
 	Text string
+}
+
+// FieldUse says where one of our fields goes in a back office, for an administrator
+// who looks at the mapping and changes it (Config.Fields).
+type FieldUse struct {
+	Part     string `json:"part"`  // "appointment", "resources", "field values"
+	Field    string `json:"field"` // ours; the key in Config.Fields
+	Required bool   `json:"required,omitempty"`
+	// How it was found: "name", "synonym", "mapped" (by Config.Fields); "not sent"
+	// (switched off there) and "missing" have no Property.
+	How       string `json:"how"`
+	Property  string `json:"property,omitempty"` // the back office's name
+	Type      string `json:"type,omitempty"`
+	MaxLength int    `json:"maxLength,omitempty"` // characters; 0 = no limit is told
+	// Wanted is the property that Config.Fields names and that is not there.
+	Wanted string `json:"wanted,omitempty"`
 }

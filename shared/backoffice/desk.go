@@ -240,15 +240,9 @@ func (d *Desk) Delete(ctx context.Context, who, id, etag string) error {
 
 // Test tries a connector without side effects.
 func (d *Desk) Test(ctx context.Context, who, id string) ([]Check, error) {
-	r, err := d.record(ctx, id)
+	connector, problems, err := d.open(ctx, id)
 	if err != nil {
 		return nil, err
-	}
-	c := FromRecord(r)
-	problems := c.Validate()
-	var connector Connector
-	if len(problems) == 0 {
-		connector, problems = d.Directory.Open(ctx, c, nil)
 	}
 	if len(problems) > 0 {
 		var out []Check
@@ -259,6 +253,34 @@ func (d *Desk) Test(ctx context.Context, who, id string) ([]Check, error) {
 	}
 	defer connector.Close()
 	return connector.Test(ctx), d.audit(ctx, who, "connector.test", id, "tested")
+}
+
+// Fields shows where the connector's fields go in its back office, as the mapping
+// is now; nil = it maps none. The error says why that can not be seen.
+func (d *Desk) Fields(ctx context.Context, id string) ([]FieldUse, error) {
+	connector, problems, err := d.open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	defer connector.Close()
+	return connector.Fields(ctx)
+}
+
+// open opens a connector as its record is now; the caller closes it.
+func (d *Desk) open(ctx context.Context, id string) (Connector, Problems, error) {
+	r, err := d.record(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := FromRecord(r)
+	if problems := c.Validate(); len(problems) > 0 {
+		return nil, problems, nil
+	}
+	connector, problems := d.Directory.Open(ctx, c, nil)
+	return connector, problems, nil
 }
 
 func (d *Desk) audit(ctx context.Context, who, action, object, text string) error {

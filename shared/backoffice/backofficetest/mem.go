@@ -161,6 +161,9 @@ func (m *Mem) Test(context.Context) []backoffice.Check {
 	return []backoffice.Check{{Name: "address", OK: true, Text: "it answers"}}
 }
 
+// Fields maps none.
+func (m *Mem) Fields(context.Context) ([]backoffice.FieldUse, error) { return nil, nil }
+
 // Traits returns Has.
 func (m *Mem) Traits() backoffice.Traits { return m.Has }
 

@@ -208,16 +208,15 @@ func (s *schema) usable() error {
 		Err: errors.New(strings.Join(s.problems, "; "))}
 }
 
-// Fields shows where each of our fields goes: the appointment's, then those of the
-// parts. It reads $metadata if it is not known yet.
-func (p *page) Fields(ctx context.Context) ([]fields.Mapping, error) {
+// Fields implements backoffice.Connector. It reads $metadata if it is not known yet.
+func (p *page) Fields(ctx context.Context) ([]backoffice.FieldUse, error) {
 	s, _, err := p.describe(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := []fields.Mapping{s.header}
+	all := []fields.Mapping{s.header}
 	for _, part := range s.parts {
-		out = append(out, part.Mapping)
+		all = append(all, part.Mapping)
 	}
-	return out, nil
+	return fields.Uses(all...), nil
 }

@@ -117,6 +117,15 @@ func (r *receiver) Status(context.Context, backoffice.Receipt) (backoffice.Proce
 	return backoffice.Processing{State: backoffice.Processed}, nil
 }
 
+// Fields implements backoffice.Connector: it shows the parameters that take one field each.
+func (r *receiver) Fields(ctx context.Context) ([]backoffice.FieldUse, error) {
+	p, err := r.plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return fields.Uses(p.singles), nil
+}
+
 // Traits implements backoffice.Connector. Whether the receiver gets the key is
 // known once its description was read.
 func (r *receiver) Traits() backoffice.Traits {

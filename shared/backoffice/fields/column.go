@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/dime-scheduler/connectors/shared/backoffice"
 )
 
 // Type is the kind of value that a column takes.
@@ -182,6 +184,20 @@ func (m Mapping) Problems() []string {
 			out = append(out, fmt.Sprintf("%s: %q is switched off in the field mapping, but nothing works without it", m.Part, j.Name))
 		case j.Required && j.How == NoColumn:
 			out = append(out, fmt.Sprintf("%s: no field for %q was found; name it in the field mapping", m.Part, j.Name))
+		}
+	}
+	return out
+}
+
+// Uses shows mappings to an administrator, in the order of the card.
+func Uses(mappings ...Mapping) []backoffice.FieldUse {
+	out := []backoffice.FieldUse{}
+	for _, m := range mappings {
+		for _, j := range m.Joins {
+			out = append(out, backoffice.FieldUse{
+				Part: string(m.Part), Field: j.Name, Required: j.Required, How: string(j.How), Wanted: j.Wanted,
+				Property: j.Column.Name, Type: string(j.Column.Type), MaxLength: j.Column.MaxLength,
+			})
 		}
 	}
 	return out

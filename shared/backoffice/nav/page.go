@@ -141,6 +141,19 @@ func (p *page) layout(ctx context.Context) (*layout, error) {
 	return l, nil
 }
 
+// Fields implements backoffice.Connector.
+func (p *page) Fields(ctx context.Context) ([]backoffice.FieldUse, error) {
+	l, err := p.layout(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := []fields.Mapping{l.header}
+	for _, part := range l.parts {
+		all = append(all, part.Mapping)
+	}
+	return fields.Uses(all...), nil
+}
+
 // forget makes the next delivery read the WSDL.
 func (p *page) forget() {
 	p.mu.Lock()

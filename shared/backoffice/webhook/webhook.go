@@ -58,6 +58,9 @@ func Kind(tokens *oauth.Tokens) backoffice.Kind {
 	})
 }
 
+// Fields: it gets the whole graph.
+func (c *connector) Fields(context.Context) ([]backoffice.FieldUse, error) { return nil, nil }
+
 // Traits: a key is taken once, by contract with the receiver.
 func (c *connector) Traits() backoffice.Traits { return backoffice.Traits{Idempotent: true} }
 
