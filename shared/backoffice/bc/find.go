@@ -55,7 +55,8 @@ func (p *page) Find(ctx context.Context, d backoffice.Delivery) (backoffice.Rece
 		return backoffice.Receipt{}, false, nil
 	}
 	r := p.receipt(s, rows, list[i], http.Header{})
-	if err := j.complete(ctx, r); err != nil {
+	whole, err := j.complete(ctx, r, s.processing(list[i]).State)
+	if err != nil || !whole {
 		return backoffice.Receipt{}, false, err
 	}
 	return r, true, nil
@@ -170,28 +171,33 @@ func (j job) shows(row stored, field string) bool {
 	return ok && got.Sub(want).Abs() <= sameTime
 }
 
-// complete adds the lines that the row lacks.
-func (j job) complete(ctx context.Context, r backoffice.Receipt) error {
+// complete adds the lines that the row lacks. A row that was worked on without
+// them is past completing: it counts as not there, so that the worker sends the
+// state anew, as an update, which brings right what half a row has done.
+func (j job) complete(ctx context.Context, r backoffice.Receipt, state backoffice.ProcessingState) (whole bool, err error) {
 	content, err := j.s.payload(opFind, j.record)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, i := range j.shallow(content) {
 		p := j.s.parts[i]
 		there, err := j.lines(ctx, r, p)
 		if err != nil {
-			return looking(err)
+			return false, looking(err)
 		}
 		for _, line := range content.lines[i] {
 			if slices.Contains(there, lineKey(p, line)) {
 				continue
 			}
+			if state == backoffice.Processed || state == backoffice.FailedThere {
+				return false, nil
+			}
 			if err := j.child(ctx, r, p, line); err != nil {
-				return j.broken(ctx, r, err)
+				return false, j.broken(ctx, r, err)
 			}
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // lines reads which lines a row has, by their keys.
