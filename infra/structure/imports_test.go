@@ -86,6 +86,7 @@ var pure = map[string]struct {
 	"shared/fault":       {nil, "a leaf that every package may use"},
 	"shared/calendar":    {[]string{"shared/appointment"}, "words, no behaviour"},
 	"shared/merge":       {[]string{"shared/appointment"}, "decides from its arguments alone"},
+	"shared/category":    {[]string{"shared/appointment"}, "decides from its arguments alone"},
 	"shared/rules": {[]string{
 		"github.com/expr-lang/expr", "github.com/expr-lang/expr/ast", "github.com/expr-lang/expr/file",
 		"github.com/expr-lang/expr/parser", "github.com/expr-lang/expr/vm",
@@ -104,6 +105,7 @@ var noOutside = map[string][]string{
 	"shared/calendar":          outside,
 	"shared/backoffice/fields": outside,
 	"shared/rules":             outside,
+	"shared/category":          outside,
 	"shared/merge":             append([]string{"time", "context"}, outside...),
 }
 

@@ -67,3 +67,22 @@ func (s *Server) inspect(user string, list func(*mailbox) []*Event) []Event {
 	}
 	return out
 }
+
+// Category is an entry of a mailbox's master list.
+type Category struct {
+	DisplayName string
+	Color       string // none, preset0 to preset24
+}
+
+// Categories returns the mailbox's master list in the order in which it was made.
+func (s *Server) Categories(user string) []Category {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []Category
+	if b := s.lookup(user); b != nil {
+		for _, k := range b.categories {
+			out = append(out, Category{k.DisplayName, k.Color})
+		}
+	}
+	return out
+}

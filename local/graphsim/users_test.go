@@ -106,6 +106,9 @@ func TestCategories(t *testing.T) {
 	if got := w.do("GET", list+"/"+made.text("id"), nil).want(t, 200); got.text("color") != "preset24" {
 		t.Errorf("color = %s", got.text("color"))
 	}
+	if got := w.sim.Categories(w.user); len(got) != 1 || got[0] != (graphsim.Category{DisplayName: "Dime", Color: "preset24"}) {
+		t.Errorf("categories = %v", got)
+	}
 	w.do("DELETE", list+"/"+made.text("id"), nil).want(t, 204)
 	if n := len(w.do("GET", list, nil).want(t, 200).values()); n != 0 {
 		t.Errorf("%d categories left", n)

@@ -109,10 +109,11 @@ func (a *App) wire(s settings.Settings, id *identity, version string, log *slog.
 	})
 	notifications, lifecycle := s.PublicURL+"/api/graph/notifications", s.PublicURL+"/api/graph/lifecycle"
 
-	a.Router = &routing.Router{Store: a.store, Board: board, Bus: a.Bus, Now: a.now, Log: log}
+	policies := &routing.Policies{Values: a.store, Now: a.now, Log: log}
+	a.Router = &routing.Router{Policies: policies, Store: a.store, Board: board, Bus: a.Bus, Now: a.now, Log: log}
 	a.Mailbox = &exchange.Worker{
 		Store: a.store, Calendar: a.graph, Fits: graph.Fits, Board: board, Bus: a.Bus, Keys: a.Keys,
-		NotificationURL: notifications, LifecycleURL: lifecycle, Zone: s.Board.Zone, Now: a.now, Log: log,
+		Policies: policies, NotificationURL: notifications, LifecycleURL: lifecycle, Zone: s.Board.Zone, Now: a.now, Log: log,
 	}
 	a.Exchange = &exchange.Desk{Store: a.store, Calendar: a.graph, Board: board, Bus: a.Bus, Now: a.now, Log: log}
 	a.Actions = &actions.Desk{Store: a.store, Board: board, Sender: actions.HTTP{}, Now: a.now}

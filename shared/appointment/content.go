@@ -26,6 +26,9 @@ const (
 	ShowAs      Field = "showAs"      // free, tentative, busy, oof, workingElsewhere, unknown
 	Sensitivity Field = "sensitivity" // normal, personal, private, confidential
 	TimeZone    Field = "timeZone"    // the zone in which the appointment was made, IANA or Windows name
+	// Categories is a CategoryList. On the board's side it holds the Outlook names
+	// that stand for its category and time marker; in Outlook all that the event has.
+	Categories Field = "categories"
 )
 
 // Content is what one side shows of an appointment: each field's canonical

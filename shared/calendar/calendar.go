@@ -127,3 +127,11 @@ type Subscription struct {
 	// NotificationURL is where Graph calls; ours or another deployment's.
 	NotificationURL string
 }
+
+// Category is an entry of a mailbox's list of categories. An event carries the
+// name only; one that the list does not have is shown without a colour.
+type Category struct {
+	Name string
+	// Color is none, or preset0 to preset24 (outlookCategory resource type, Graph v1.0).
+	Color string
+}

@@ -3,6 +3,7 @@ package dimescheduler
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/appointment"
@@ -39,9 +40,20 @@ func (e ExchangeAppointment) parameters() []parameter {
 		enumParameter("ShowAs", e.Content, appointment.ShowAs, showAs),
 		enumParameter("Sensitivity", e.Content, appointment.Sensitivity, sensitivities),
 		paramOr("ResourceEmail", e.ResourceEmail),
-		parameter{"Categories", nil},
+		categoriesParameter(e.Content),
 		paramBool("CreatedByExchange", e.CreatedByExchange),
 	)
+}
+
+// categoriesParameter writes the names joined with semicolons (facts A.8); one in
+// a name, which Outlook does not allow either, becomes a comma.
+func categoriesParameter(c appointment.Content) parameter {
+	list, ok := c[appointment.Categories]
+	if !ok {
+		return parameter{"Categories", nil}
+	}
+	names := appointment.CategoryNames(strings.ReplaceAll(list, ";", ","))
+	return param("Categories", strings.Join(names, ";"))
 }
 
 // contentParameters are the fields that both upserts have.

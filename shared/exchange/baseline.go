@@ -56,7 +56,7 @@ func (s *session) compareBoard(ctx context.Context, window calendar.Window, bega
 	if err := s.staleNotices(ctx, links); err != nil {
 		return err
 	}
-	return s.save(ctx, func(t *store.Target) { t.LastBaseline = began })
+	return s.save(ctx, func(t *store.Target) { t.LastBaseline, t.Judged = began, s.policy.Fingerprint() })
 }
 
 // missingOnBoard looks at links that are wanted here and are not in the board's
@@ -136,8 +136,13 @@ func (s *session) news(ctx context.Context, a appointment.Appointment) error {
 	}
 	if err == nil && s.silentNews(head, a) {
 		_, changed, err := dimescheduler.MergeGraph(head.Graph, appointment.Change{Operation: appointment.Update, Appointment: a, Raw: body})
-		if err != nil || !changed {
+		if err != nil {
 			return err
+		}
+		if !changed {
+			if agreed, err := s.judgedAlike(ctx, head); err != nil || agreed {
+				return err
+			}
 		}
 	}
 	return s.announce(ctx, bus.Change{MessageID: "read-" + uuid.NewString(), Operation: appointment.Update, Body: body})
@@ -147,7 +152,7 @@ func (s *session) news(ctx context.Context, a appointment.Appointment) error {
 // and has routed it to this mailbox.
 func (s *session) silentNews(head *store.Head, a appointment.Appointment) bool {
 	return head.Operation != appointment.Delete && head.Digest == routing.Digest(a) &&
-		head.Targets[routing.MailboxTarget(s.mailbox)] == (len(s.assignedHere(a)) > 0)
+		head.Assigned(routing.MailboxTarget(s.mailbox)) == (len(s.assignedHere(a)) > 0)
 }
 
 // newsOfDelete sends that an appointment is gone, if the head does not know it.

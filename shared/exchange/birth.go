@@ -100,6 +100,10 @@ func (s *session) rename(ctx context.Context, l *store.Link, guid string) (*stor
 		}
 		if there.Wanted.Version.Compare(moved.Wanted.Version) > 0 {
 			moved.Wanted = there.Wanted
+			if moved.Wanted.Held != "" {
+				// The rules were asked before it was known that it was born here.
+				moved.Wanted.Absent, moved.Wanted.Held = false, ""
+			}
 		}
 		twin = there.OutlookSeen
 		return nil

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/dime-scheduler/connectors/shared/fault"
+	"github.com/dime-scheduler/connectors/shared/routing"
 )
 
 // Stable codes of this connector. The prefix DSEX is reserved by Dime.Scheduler
@@ -36,6 +37,8 @@ const (
 	codeHeldBack        = "DSEX030"
 	codeHeldReleased    = "DSEX031"
 	codeHeldRefused     = "DSEX032"
+	codeRule            = routing.CodeRule
+	codeRuleBroken      = routing.CodeRuleBroken
 	codeConflict        = "DSEX040"
 	codeRestored        = "DSEX041"
 	codeResourceChanged = "DSEX042"
@@ -46,6 +49,7 @@ const (
 	codeBoardRefused    = "DSEX062"
 	codeBoardUnsure     = "DSEX063"
 	codeSubscription    = "DSEX070"
+	codeNoCategories    = "DSEX071"
 	codeOurs            = "DSEX080"
 	codeUnexpected      = "DSEX090"
 )
@@ -124,6 +128,9 @@ var codes = []Code{
 		"Check that mailbox and API key show everything; then release or refuse the deletions in the portal.", ""},
 	{codeHeldReleased, StatusSuccess, "A person has released deletions that were held back.", "Nothing.", ""},
 	{codeHeldRefused, StatusSuccess, "A person has refused deletions that were held back: the appointments stay.", "Nothing.", ""},
+	{codeRule, StatusSkipped, "A rule keeps the appointment from Outlook; the text is the rule's own.", "Nothing, if the rule is meant so; else change the rules.", ""},
+	{codeRuleBroken, StatusFailed, "A rule can not be evaluated and decides nothing: what is in Outlook stays, what was kept back stays away, a new appointment is sent.",
+		"Correct the rules: saving them shows where.", ""},
 	{codeConflict, StatusConflict, "Both sides have changed the same.", "Nothing: the policy has decided; the text says what.", ""},
 	{codeRestored, StatusConflict, "The resource changed in Outlook what it may not: it was restored there.", "Nothing: the policy `resourcesMay` says so.", ""},
 	{codeResourceChanged, StatusSuccess, "The resource has changed in Outlook what was planned.", "Nothing: the planner is told on the board.", ""},
@@ -137,6 +144,8 @@ var codes = []Code{
 	{codeBoardUnsure, StatusNoEntry, "Dime.Scheduler does not show the appointment, which proves nothing yet.", "Nothing: its next complete list decides.", ""},
 	{codeSubscription, StatusFailed, "Graph does not subscribe to changes of the mailbox: it is read by the sweep only, up to half an hour late.",
 		"Check that PUBLIC_URL can be reached from the internet by https.", ""},
+	{codeNoCategories, StatusFailed, "Categories are written to events, but not to the mailbox's list of categories, so that they have no colour: the permission is missing.",
+		"Grant admin consent for MailboxSettings.ReadWrite; it is tried again once a day.", ""},
 	{codeOurs, StatusFailed, "Table Storage, Service Bus or Key Vault fails.", "Look at the app's health; the work is delivered again by itself.", ""},
 	{codeUnexpected, StatusFailed, "Something unexpected has happened.", "Look at the log by the invocation id of the transaction.", notInOutlook + "something unexpected happened; it is tried again."},
 }

@@ -158,6 +158,13 @@ func (s *session) drain(ctx context.Context, appointments []string) error {
 			writes = append(writes, w)
 		}
 	}
+	open, writes, err := s.fillCategories(ctx, open, writes)
+	if err != nil {
+		return err
+	}
+	if err := s.ensureCategories(ctx, open); err != nil {
+		return err
+	}
 	for len(writes) > 0 {
 		n := max(1, s.Fits(writes))
 		if err := s.call(ctx, open[:n], writes[:n]); err != nil {

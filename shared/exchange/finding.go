@@ -155,6 +155,8 @@ func sameByDesign(f appointment.Field, sent, shown string) bool {
 	switch f {
 	case appointment.TimeZone:
 		return true
+	case appointment.Categories:
+		return appointment.SameCategories(sent, shown)
 	case appointment.Subject, appointment.Body:
 		a, b := strings.Join(strings.Fields(sent), " "), strings.Join(strings.Fields(shown), " ")
 		return a == b || b != "" && len(b) >= minCut && strings.HasPrefix(a, b)

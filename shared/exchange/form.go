@@ -27,6 +27,11 @@ func outlookForm(l *store.Link, c appointment.Content) appointment.Content {
 			}
 		}
 	}
+	if ours, ok := out[appointment.Categories]; ok {
+		// What else stands there is a person's own, and stays.
+		out[appointment.Categories] = appointment.ReplaceCategories(
+			l.OutlookSeen.Content[appointment.Categories], l.BoardSeen.Content[appointment.Categories], ours)
+	}
 	if s, ok := out[appointment.Subject]; ok {
 		out[appointment.Subject] = strings.TrimSpace(cutUTF16(s, maxSubject))
 	}
@@ -35,6 +40,9 @@ func outlookForm(l *store.Link, c appointment.Content) appointment.Content {
 
 // lossy reports whether Outlook can not show the board's value as it is.
 func lossy(l *store.Link, f appointment.Field, board string) bool {
+	if f == appointment.Categories {
+		return false // the board's are some of those that stand there
+	}
 	return !appointment.Same(f, outlookForm(l, appointment.Content{f: board})[f], board)
 }
 

@@ -179,13 +179,15 @@ func (w *world) newProcess() *process {
 		return w.outgoingCall(true)
 	}}
 	log := slog.New(slog.NewTextHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	policies := &routing.Policies{Values: state, Now: w.clock, Log: log}
 	return &process{
 		worker: &exchange.Worker{
-			Store: state, Calendar: calendar, Fits: graph.Fits, Board: board, Bus: fakeBus{w}, Now: w.clock, NewGuid: w.guid, Log: log,
+			Policies: policies,
+			Store:    state, Calendar: calendar, Fits: graph.Fits, Board: board, Bus: fakeBus{w}, Now: w.clock, NewGuid: w.guid, Log: log,
 			Keys:            func(context.Context) (exchange.Keys, error) { return keys, nil },
 			NotificationURL: notificationURL, LifecycleURL: lifecycleURL, Zone: w.zone,
 		},
-		router:  &routing.Router{Store: state, Board: board, Bus: fakeBus{w}, Now: w.clock, Log: log},
+		router:  &routing.Router{Policies: policies, Store: state, Board: board, Bus: fakeBus{w}, Now: w.clock, Log: log},
 		renewal: &exchange.Renewal{Store: state, Calendar: calendar, Bus: fakeBus{w}, Keys: func(context.Context) (exchange.Keys, error) { return keys, nil }, NotificationURL: notificationURL, Now: w.clock, Log: log},
 		sync:    &exchange.ResourceSync{Store: state, Board: board, Calendar: calendar, Bus: fakeBus{w}, Now: w.clock, Log: log},
 		sweep:   &exchange.Sweep{Store: state, Bus: fakeBus{w}, Now: w.clock, Log: log},

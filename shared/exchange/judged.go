@@ -120,6 +120,14 @@ func (j *judged) DeleteSubscription(ctx context.Context, id string) error {
 	return j.calendar.DeleteSubscription(ctx, id)
 }
 
+func (j *judged) Categories(ctx context.Context, mailbox string) ([]calendar.Category, error) {
+	return j.calendar.Categories(ctx, mailbox)
+}
+
+func (j *judged) CreateCategory(ctx context.Context, mailbox string, c calendar.Category) error {
+	return j.calendar.CreateCategory(ctx, mailbox, c)
+}
+
 func (j *judged) Mailbox(ctx context.Context, email string) (string, error) {
 	return j.calendar.Mailbox(ctx, email)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/appointment"
 	"github.com/dime-scheduler/connectors/shared/calendar"
 	"github.com/dime-scheduler/connectors/shared/merge"
+	"github.com/dime-scheduler/connectors/shared/routing"
 	"github.com/dime-scheduler/connectors/shared/store"
 )
 
@@ -24,6 +25,11 @@ func plan(l *store.Link, now time.Time) {
 		l.DueAt = time.Time{}
 	case l.Wanted.Version.IsZero():
 		settle(l, store.Agreed) // born in Outlook, the board has not spoken yet
+	case l.Wanted.Held != "" && l.Origin == store.Outlook:
+		settle(l, store.Agreed) // the rules take nobody's own event away
+	case l.Wanted.Held != "" && !exists:
+		settle(l, store.Skipped)
+		l.FailureCode, l.FailureText = routing.CodeRule, l.Wanted.Held
 	case l.Wanted.Absent && !exists:
 		settle(l, store.Gone)
 	case l.Wanted.Absent && l.OutlookSeen.Attendees > 0:

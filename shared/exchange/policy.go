@@ -12,7 +12,7 @@ import (
 // How they show them, and to whom, is their own affair (R35).
 func (s Settings) may(f appointment.Field) bool {
 	switch {
-	case f == appointment.ShowAs || f == appointment.Sensitivity || f == appointment.TimeZone:
+	case f == appointment.ShowAs || f == appointment.Sensitivity || f == appointment.TimeZone || f == appointment.Categories:
 		return true
 	case s.ResourcesMay == MayTime:
 		return f == appointment.When

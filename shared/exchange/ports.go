@@ -7,6 +7,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/appointment"
 	"github.com/dime-scheduler/connectors/shared/bus"
 	"github.com/dime-scheduler/connectors/shared/calendar"
+	"github.com/dime-scheduler/connectors/shared/category"
 	"github.com/dime-scheduler/connectors/shared/dimescheduler"
 )
 
@@ -31,6 +32,11 @@ type Calendar interface {
 	// View returns what the calendar shows in the window.
 	View(ctx context.Context, mailbox string, w calendar.Window) ([]calendar.Event, error)
 
+	// Categories returns the mailbox's list of categories, CreateCategory adds to it;
+	// one that is there already is no error. Reason auth: they may not be used.
+	Categories(ctx context.Context, mailbox string) ([]calendar.Category, error)
+	CreateCategory(ctx context.Context, mailbox string, c calendar.Category) error
+
 	Subscriptions(ctx context.Context) ([]calendar.Subscription, error)
 	CreateSubscription(ctx context.Context, mailbox, notificationURL, lifecycleURL, clientState string, expires time.Time) (calendar.Subscription, error)
 	RenewSubscription(ctx context.Context, id string, expires time.Time) (calendar.Subscription, error)
@@ -49,6 +55,9 @@ type Board interface {
 	// Appointments reads all appointments of the resources in [from, to), or fails.
 	Appointments(ctx context.Context, from, to time.Time, resources []string) ([]appointment.Appointment, error)
 	Resources(ctx context.Context) ([]appointment.Resource, error)
+	// Categories and TimeMarkers are what the board marks appointments with.
+	Categories(ctx context.Context) ([]category.Label, error)
+	TimeMarkers(ctx context.Context) ([]category.Label, error)
 	// UpsertExchange creates or changes an appointment from an event; repeating
 	// it with the same Guid and ExchangeID is safe (R25).
 	UpsertExchange(ctx context.Context, a dimescheduler.ExchangeAppointment) (dimescheduler.Ref, error)

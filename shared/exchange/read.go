@@ -56,8 +56,11 @@ func (s *session) read(ctx context.Context, full bool) error {
 			t.WindowStart, t.WindowEnd = window.Start, window.End
 		}
 	})
-	if err != nil || !baseline {
+	if err != nil {
 		return err
+	}
+	if !baseline {
+		return s.rejudge(ctx, window)
 	}
 	return s.compareBoard(ctx, window, began)
 }

@@ -183,7 +183,7 @@ func (s *session) leave(ctx context.Context, l *store.Link, left *appointment.Ap
 			newest = s.want(l, *left, before)
 		}
 		if newest {
-			l.Wanted.Absent, l.Wanted.Deleted = true, left == nil
+			l.Wanted.Absent, l.Wanted.Deleted, l.Wanted.Held = true, left == nil, ""
 			if l.Wanted.Version.IsZero() {
 				l.Wanted.Version.Modified = s.Now()
 			}

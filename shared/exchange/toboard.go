@@ -70,7 +70,7 @@ func (s *session) giveWay(ctx context.Context, l *store.Link) error {
 	return s.put(ctx, l, func(l *store.Link) {
 		l.BoardSent = nil
 		if in := l.Inbound; l.Wanted.Absent && in != nil {
-			l.BoardSeen.Content = l.BoardSeen.Content.With(in.Content.Only(changedFields(l.OutlookSeen.Content, in.Content)...))
+			l.BoardSeen.Content = l.BoardSeen.Content.With(withoutCategories(in.Content.Only(changedFields(l.OutlookSeen.Content, in.Content)...)))
 		}
 		accept(l)
 		proceed(l, s.Now())
@@ -98,7 +98,7 @@ func (s *session) change(ctx context.Context, l *store.Link) error {
 	}
 	out := merge.Fields(merge.Input{
 		BoardSeen: l.BoardSeen.Content, Board: a.Content,
-		OutlookSeen: l.OutlookSeen.Content, Outlook: l.Inbound.Content,
+		OutlookSeen: l.OutlookSeen.Content, Outlook: outlooksOwn(l, l.Inbound.Content),
 		Wins: s.settings.Wins,
 	})
 	if _, err := s.restore(ctx, l, a.Content, out.ToBoard); err != nil {
@@ -193,7 +193,11 @@ func (s *session) want(l *store.Link, a appointment.Appointment, before appointm
 	if v.Compare(l.Wanted.Version) < 0 {
 		v = l.Wanted.Version
 	}
-	l.Wanted = store.Wanted{Version: v, Absent: len(s.assignedHere(a)) == 0, Content: l.Wanted.Content.With(a.Content)}
+	absent, held := len(s.assignedHere(a)) == 0, l.Wanted.Held
+	if absent {
+		held = ""
+	}
+	l.Wanted = store.Wanted{Version: v, Absent: absent || held != "", Held: held, Content: l.Wanted.Content.With(a.Content)}
 	return true
 }
 
@@ -245,7 +249,7 @@ func (s *session) deletedOnBoard(ctx context.Context, l *store.Link) error {
 		return err
 	}
 	err := s.put(ctx, l, func(l *store.Link) {
-		l.Wanted.Absent, l.Wanted.Deleted = true, true
+		l.Wanted.Absent, l.Wanted.Deleted, l.Wanted.Held = true, true, ""
 		if l.Wanted.Version.IsZero() {
 			l.Wanted.Version.Modified = s.Now()
 		}
@@ -284,7 +288,7 @@ func (s *session) intend(ctx context.Context, l *store.Link, op string, c appoin
 		if l.ETag == "" {
 			return nil // renamed by another worker
 		}
-		l.BoardSent = &store.BoardSent{Op: op, Content: c, At: s.Now()}
+		l.BoardSent = &store.BoardSent{Op: op, Content: withoutCategories(c), At: s.Now()}
 		l.DueAt = s.Now()
 		return nil
 	})
@@ -293,7 +297,7 @@ func (s *session) intend(ctx context.Context, l *store.Link, op string, c appoin
 func (s *session) exchangeAppointment(l *store.Link, c appointment.Content, born bool) dimescheduler.ExchangeAppointment {
 	return dimescheduler.ExchangeAppointment{
 		Guid: l.Appointment, ID: l.BoardSeen.ID, ExchangeID: l.OutlookSeen.EventID, ICalUID: l.OutlookSeen.ICalUID,
-		ResourceEmail: s.email(), Content: c, CreatedByExchange: born,
+		ResourceEmail: s.email(), Content: s.told(l, c), CreatedByExchange: born,
 	}
 }
 
@@ -336,6 +340,9 @@ func (s *session) hint(l *store.Link) dimescheduler.Hint {
 // gets the same answer (R27).
 func (s *session) appointment(ctx context.Context, l *store.Link) (appointment.Appointment, error) {
 	a, err := s.Board.Appointment(ctx, l.Appointment, s.hint(l))
+	if list, ok := s.policy.Categories(a.Raw); ok && err == nil {
+		a.Content = a.Content.With(appointment.Content{appointment.Categories: list})
+	}
 	if !goneFromBoard(err) || s.visible {
 		return a, err
 	}

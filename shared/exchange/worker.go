@@ -10,6 +10,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/bus"
 	"github.com/dime-scheduler/connectors/shared/calendar"
 	"github.com/dime-scheduler/connectors/shared/fault"
+	"github.com/dime-scheduler/connectors/shared/routing"
 	"github.com/dime-scheduler/connectors/shared/store"
 	"github.com/dime-scheduler/connectors/shared/trace"
 )
@@ -35,7 +36,11 @@ type Worker struct {
 	NewGuid func() string
 	Log     *slog.Logger
 
+	// Policies are the rules and the category links; nil = none.
+	Policies *routing.Policies
+
 	settings settingsCache
+	masters  masters
 }
 
 // Pauses and limits of a worker.
@@ -102,8 +107,9 @@ type session struct {
 	mailbox   string
 	row       *store.Target // as last read or written by us
 	settings  Settings
-	back      *filter           // what flows back; nil = not read yet, see flowsBack
-	Calendar  Calendar          // the worker's: all-day events have a zone, and what the filter keeps back is not there
+	back      *filter  // what flows back; nil = not read yet, see flowsBack
+	Calendar  Calendar // the worker's: all-day events have a zone, and what the filter keeps back is not there
+	policy    routing.Policy
 	resources []*store.Resource // those with this mailbox that take part
 	all       []*store.Resource // all with this mailbox
 	visible   bool              // the board has shown us a resource of the mailbox
@@ -150,6 +156,9 @@ func (w *Worker) open(ctx context.Context, n bus.Nudge) (*session, error) {
 		return nil, nil // R3: whoever made a link due has lowered Due first (R1)
 	}
 	if s.settings, err = w.settings.get(ctx, w.Store, now, w.Log); err != nil {
+		return nil, err
+	}
+	if s.policy, err = w.Policies.Get(ctx); err != nil {
 		return nil, err
 	}
 	if s.all, err = w.Store.ResourcesOf(ctx, n.Target); err != nil {

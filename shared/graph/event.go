@@ -31,6 +31,7 @@ type wireEvent struct {
 	ShowAs         *string         `json:"showAs"`
 	Sensitivity    *string         `json:"sensitivity"`
 	Importance     *string         `json:"importance"`
+	Categories     *[]string       `json:"categories"`
 	ICalUID        string          `json:"iCalUId"`
 	TransactionID  string          `json:"transactionId"`
 	IsOrganizer    bool            `json:"isOrganizer"`
@@ -133,6 +134,9 @@ func (e wireEvent) content() appointment.Content {
 	}
 	if zone := zoneName(e.OriginalZone); zone != "" {
 		c[appointment.TimeZone] = zone
+	}
+	if e.Categories != nil {
+		c[appointment.Categories] = appointment.CategoryList(*e.Categories)
 	}
 	choose(c, appointment.ShowAs, e.ShowAs, "unknown", "free", "tentative", "busy", "oof", "workingElsewhere", "unknown")
 	choose(c, appointment.Importance, e.Importance, "normal", "low", "normal", "high")

@@ -79,7 +79,7 @@ func (w *world) create(mark string, hour int) calendar.Event {
 	w.Helper()
 	r := w.apply(calendar.Write{Op: calendar.Create, TransactionID: "t-" + mark, Mark: mark, Content: appointment.Content{
 		appointment.Subject: "visit " + mark, appointment.Body: "first\nsecond", appointment.When: appointment.Interval(at(hour), at(hour+1)),
-		appointment.TimeZone: "Europe/Brussels", appointment.ShowAs: "busy", appointment.Importance: "high", appointment.Sensitivity: "normal",
+		appointment.TimeZone: "Europe/Brussels", appointment.ShowAs: "busy", appointment.Importance: "high", appointment.Sensitivity: "normal", appointment.Categories: "",
 	}})[0]
 	if r.Err != nil {
 		w.Fatal(r.Err)
@@ -95,7 +95,7 @@ func TestRoundTrip(t *testing.T) {
 			made := w.create("a|1", 8)
 			want := appointment.Content{
 				appointment.Subject: "visit a|1", appointment.Body: "first\nsecond", appointment.When: appointment.Interval(at(8), at(9)),
-				appointment.TimeZone: "Romance Standard Time", appointment.ShowAs: "busy", appointment.Importance: "high", appointment.Sensitivity: "normal",
+				appointment.TimeZone: "Romance Standard Time", appointment.ShowAs: "busy", appointment.Importance: "high", appointment.Sensitivity: "normal", appointment.Categories: "",
 			}
 			check := func(where string, e calendar.Event) {
 				t.Helper()

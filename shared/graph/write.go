@@ -129,6 +129,8 @@ func setField(e *models.Event, f appointment.Field, v string, c appointment.Cont
 		// refuses any other time than midnight (facts B1).
 		e.SetIsAllDay(ptr(false))
 	case appointment.TimeZone: // goes with When
+	case appointment.Categories:
+		e.SetCategories(appointment.CategoryNames(v)) // an empty list takes the last one away
 	case appointment.ShowAs:
 		if v != "unknown" { // what "unknown" means is for the calendar to say, not to be told
 			return setEnum(f, v, models.ParseFreeBusyStatus, e.SetShowAs)

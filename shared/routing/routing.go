@@ -30,7 +30,7 @@ type Board interface {
 	Appointment(ctx context.Context, guid string, hint dimescheduler.Hint) (appointment.Appointment, error)
 }
 
-// Router routes changes. It keeps nothing in memory.
+// Router routes changes. It keeps nothing in memory but the policy, for seconds.
 type Router struct {
 	Store interface {
 		store.Links
@@ -47,8 +47,10 @@ type Router struct {
 	Backoffice interface {
 		Nudge(ctx context.Context, nudges ...bus.Nudge) error
 	}
-	Now func() time.Time
-	Log *slog.Logger
+	// Policies are the rules and the category links; nil = everything is sent.
+	Policies *Policies
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 const mailboxPrefix = string(store.Mailbox) + "/"
@@ -89,6 +91,10 @@ func (r *Router) Route(ctx context.Context, c appointment.Change) error {
 
 func (r *Router) route(ctx context.Context, c appointment.Change) error {
 	guid := c.Appointment.Guid
+	policy, err := r.Policies.Get(ctx)
+	if err != nil {
+		return err
+	}
 	head, err := r.Store.Head(ctx, guid)
 	if errors.Is(err, store.ErrNotFound) {
 		head = &store.Head{Appointment: guid}
@@ -101,7 +107,8 @@ func (r *Router) route(ctx context.Context, c appointment.Change) error {
 		if err != nil {
 			return err
 		}
-		return r.fanOut(ctx, head, c, targets) // delivered again: what is missing is made good
+		again := *head
+		return r.fanOut(ctx, head, categorise(policy, &again, c), targets) // delivered again: what is missing is made good
 	case known && c.Version.Sequence != 0 && r.doubtful(head, c):
 		if c, err = r.settle(ctx, head, c); err != nil {
 			return err
@@ -130,8 +137,8 @@ func (r *Router) route(ctx context.Context, c appointment.Change) error {
 	}
 	next := *head
 	next.Targets = map[string]bool{}
-	for t, wanted := range head.Targets {
-		next.Targets[t] = wanted && !speaksForAll(c)
+	for t := range head.Targets {
+		next.Targets[t] = head.Assigned(t) && !speaksForAll(c)
 	}
 	for _, t := range targets {
 		next.Targets[t] = c.Operation != appointment.Delete
@@ -150,9 +157,15 @@ func (r *Router) route(ctx context.Context, c appointment.Change) error {
 			next.Operation = appointment.Update
 		}
 	}
+	c = categorise(policy, &next, c)
+	outcome, err := r.judge(ctx, policy, head, &next)
+	if err != nil {
+		return err
+	}
 	if err := r.Store.SwapHead(ctx, &next); err != nil {
 		return err
 	}
+	r.explain(ctx, head, &next, c, outcome)
 	return r.fanOut(ctx, &next, c, targets)
 }
 
@@ -256,7 +269,7 @@ func (r *Router) targets(ctx context.Context, head *store.Head, c appointment.Ch
 			r.skip(ctx, c, "DSEX010", "resource "+who.No+" is not known: it takes part after the next resource synchronisation, if it is enabled for Exchange")
 		case err != nil:
 			return nil, err
-		case row.Mailbox != "" && !row.Exchange && head.Targets[MailboxTarget(row.Mailbox)]:
+		case row.Mailbox != "" && !row.Exchange && head.Assigned(MailboxTarget(row.Mailbox)):
 			out = append(out, MailboxTarget(row.Mailbox))
 		case !row.Exchange || row.Mailbox == "":
 			r.skip(ctx, c, "DSEX011", "resource "+who.No+" takes no part: "+row.Problem)
@@ -291,10 +304,22 @@ func (r *Router) fanOut(ctx context.Context, head *store.Head, c appointment.Cha
 			connectors = append(connectors, target)
 		}
 		id, isMailbox := strings.CutPrefix(target, mailboxPrefix)
-		if !isMailbox || len(c.Appointment.Assignees) > 0 && !speaksForAll(c) && !slices.Contains(named, target) {
+		if !isMailbox {
 			continue
 		}
-		due, err := r.want(ctx, id, c, !wanted, now)
+		said := c
+		if len(c.Appointment.Assignees) > 0 && !speaksForAll(c) && !slices.Contains(named, target) {
+			// It says nothing of this one, unless the rules do now.
+			turned, err := r.turned(ctx, id, head)
+			if err != nil {
+				return err
+			}
+			if !turned {
+				continue
+			}
+			said.Appointment.Content = c.Appointment.Content.Only(shared...)
+		}
+		due, err := r.want(ctx, id, said, !wanted, head.Held[target], now)
 		if err != nil {
 			return err
 		}
@@ -327,7 +352,7 @@ func lost(head *store.Head, n bus.Nudge) int {
 
 // want writes what the board wants into one link; due says that its worker has
 // something to do. The larger version stays, and absence is a value (R7).
-func (r *Router) want(ctx context.Context, mailbox string, c appointment.Change, absent bool, now time.Time) (due bool, err error) {
+func (r *Router) want(ctx context.Context, mailbox string, c appointment.Change, absent bool, held string, now time.Time) (due bool, err error) {
 	if err := r.Store.LowerDue(ctx, store.Mailbox, mailbox, now.Add(dueSoon)); err != nil { // R1
 		return false, err
 	}
@@ -345,8 +370,8 @@ func (r *Router) want(ctx context.Context, mailbox string, c appointment.Change,
 			return nil
 		}
 		content := l.Wanted.Content.With(c.Appointment.Content) // R9
-		news := absent != l.Wanted.Absent || l.Wanted.Version.IsZero() || !content.Equal(l.Wanted.Content)
-		l.Wanted = store.Wanted{Version: c.Version, Absent: absent, Deleted: c.Operation == appointment.Delete, Content: content}
+		news := absent != l.Wanted.Absent || held != l.Wanted.Held || l.Wanted.Version.IsZero() || !content.Equal(l.Wanted.Content)
+		l.Wanted = store.Wanted{Version: c.Version, Absent: absent, Deleted: c.Operation == appointment.Delete, Held: held, Content: content}
 		l.BoardMissing = time.Time{}
 		if l.State == store.Hidden || l.State == store.Released {
 			return nil

@@ -143,7 +143,7 @@ func (d Delta) at(now time.Time) Delta {
 func tombstone(l *Link, before time.Time) bool {
 	// A hidden link lives as long as its event (R32).
 	over := l.State == Gone || l.State == Hidden && l.OutlookSeen.EventID == ""
-	return over && l.DueAt.IsZero() && l.Updated.Before(before)
+	return over && l.Wanted.Held == "" && l.DueAt.IsZero() && l.Updated.Before(before)
 }
 
 // buried is tombstone for heads: those of appointments deleted on the board.

@@ -112,6 +112,9 @@ type Wanted struct {
 	Absent bool
 	// Deleted: Absent because the whole appointment is gone from the board.
 	Deleted bool
+	// Held: Absent because the rules keep it from Outlook, and what they say of it,
+	// for people; empty = they do not.
+	Held    string
 	Content appointment.Content
 	// Graph is what a back office is to be told: the appointment graph with the
 	// assignments that concern it (connectors only).
@@ -221,6 +224,22 @@ type Head struct {
 	// Targets holds all targets it was ever routed to, old and new, by
 	// "kind/id"; true = it is wanted there now.
 	Targets map[string]bool
+	// Held are those of the targets for which it is assigned, but kept back by the
+	// rules, and what these say of it, for people.
+	Held map[string]string
+	// Categories are the Outlook categories that stand for its category and time
+	// marker, as it was routed.
+	Categories string
+	// Judged is the fingerprint of the rules and category links by which it was
+	// routed: with another one it is judged anew.
+	Judged  string
 	Updated time.Time
 	ETag    string
+}
+
+// Assigned reports whether the board wants the appointment at the target, whatever
+// the rules say.
+func (h *Head) Assigned(target string) bool {
+	_, held := h.Held[target]
+	return h.Targets[target] || held
 }

@@ -72,6 +72,12 @@ type Target struct {
 	// whole; 0 = as many as fit (R15).
 	BatchSize int
 	Round     int64 // counts the rounds, for logs
+	// Judged is the fingerprint of the rules and category links by which the board's
+	// list was last looked through.
+	Judged string
+	// NoCategories is since when the mailbox's list of categories may not be written;
+	// zero = it may, as far as is known.
+	NoCategories time.Time
 	// Filter is the fingerprint of the choices by which the calendar was last read
 	// as a whole: when they are others it is read again.
 	Filter string
