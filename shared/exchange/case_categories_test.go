@@ -29,7 +29,7 @@ func (w *world) person(no, subject string, change func(*graphsim.Event)) {
 func TestCategoriesReachOutlook(t *testing.T) {
 	w := withCategories(t, 1)
 	a := w.plan("Repair", 1, "R1")
-	w.must(w.board.Edit(a.GUID, category("SERVICE")))
+	w.must(w.board.Edit(a.GUID, marked("SERVICE")))
 	w.settle()
 	if got := w.categories("R1", "Repair"); got != "SERVICE" {
 		t.Errorf("the event shows %q", got)
@@ -39,7 +39,7 @@ func TestCategoriesReachOutlook(t *testing.T) {
 	}
 	// The person's own categories stay, whatever the board does.
 	w.person("R1", "Repair", func(e *graphsim.Event) { e.Categories = []string{"Mine", "SERVICE", "zz"} })
-	w.must(w.board.Edit(a.GUID, category("HOLD")))
+	w.must(w.board.Edit(a.GUID, marked("HOLD")))
 	w.settle()
 	if got := w.categories("R1", "Repair"); got != "HOLD,Mine,zz" {
 		t.Errorf("the event shows %q", got)
@@ -53,7 +53,7 @@ func TestCategoriesReachOutlook(t *testing.T) {
 		t.Errorf("%d entries in the mailbox's list: none is ever deleted", n)
 	}
 	// One of ours that a person takes away stays away until the board's changes.
-	w.must(w.board.Edit(a.GUID, category("SERVICE")))
+	w.must(w.board.Edit(a.GUID, marked("SERVICE")))
 	w.settle()
 	w.person("R1", "Repair", func(e *graphsim.Event) { e.Categories = []string{"Mine"} })
 	w.must(w.board.Move(a.GUID, a.Start.Add(time.Hour), a.End.Add(time.Hour)))
@@ -94,7 +94,7 @@ func TestCategoryLinks(t *testing.T) {
 		t.Errorf("linked to nothing the event shows %q", got)
 	}
 	w.keep(routing.CategoriesName, `not json`)
-	w.must(w.board.Edit(a.GUID, category("HOLD")))
+	w.must(w.board.Edit(a.GUID, marked("HOLD")))
 	w.settle()
 	w.read()
 	if got := w.categories("R1", "Repair"); got != "" {
@@ -124,12 +124,12 @@ func TestCategoriesOfEventsBornInOutlook(t *testing.T) {
 	}
 	w.quiet()
 	// A planner marks it: added to the person's own.
-	w.must(w.board.Edit(w.appointments()[0].GUID, category("SERVICE")))
+	w.must(w.board.Edit(w.appointments()[0].GUID, marked("SERVICE")))
 	w.settle()
 	if got := w.categories("R1", "Dentist"); got != "Mine,Other,Red work" {
 		t.Errorf("the event shows %q", got)
 	}
-	w.must(w.board.Edit(w.appointments()[0].GUID, category("")))
+	w.must(w.board.Edit(w.appointments()[0].GUID, marked("")))
 	w.settle()
 	if got := w.categories("R1", "Dentist"); got != "Mine,Other" {
 		t.Errorf("the event shows %q", got)
@@ -147,7 +147,7 @@ func TestCategoriesWithoutThePermission(t *testing.T) {
 	})
 	for i := range 3 {
 		a := w.plan("Repair"+string(rune('A'+i)), 1+2*i, "R1")
-		w.must(w.board.Edit(a.GUID, category("SERVICE")))
+		w.must(w.board.Edit(a.GUID, marked("SERVICE")))
 		w.settle()
 		w.start() // another instance, which remembers nothing
 		w.advance(time.Hour)
@@ -173,7 +173,7 @@ func TestCategoriesWithoutThePermission(t *testing.T) {
 	w.graph.SetFault(nil)
 	w.advance(25 * time.Hour)
 	a := w.plan("Later", 9, "R1")
-	w.must(w.board.Edit(a.GUID, category("HOLD")))
+	w.must(w.board.Edit(a.GUID, marked("HOLD")))
 	w.settle()
 	if got := w.graph.Categories(email("R1")); !slices.Equal(got, []graphsim.Category{{DisplayName: "HOLD", Color: "preset7"}}) {
 		t.Errorf("the mailbox's list: %v", got)
@@ -188,7 +188,7 @@ func TestCategoriesOfPrivateEvents(t *testing.T) {
 	w.settle()
 	w.person("R1", "Repair", func(e *graphsim.Event) { e.Sensitivity, e.Categories = "private", []string{"Secret"} })
 	for _, c := range []string{"SERVICE", "HOLD"} {
-		w.must(w.board.Edit(a.GUID, category(c)))
+		w.must(w.board.Edit(a.GUID, marked(c)))
 		w.settle()
 	}
 	if got := w.categories("R1", "Repair"); got != "HOLD,Secret" {
@@ -197,7 +197,7 @@ func TestCategoriesOfPrivateEvents(t *testing.T) {
 	w.stored("Secret")
 	w.quiet()
 	w.person("R1", "Repair", func(e *graphsim.Event) { e.Sensitivity = "normal" })
-	w.must(w.board.Edit(a.GUID, category("")))
+	w.must(w.board.Edit(a.GUID, marked("")))
 	w.settle()
 	if got := w.categories("R1", "Repair"); got != "Secret" {
 		t.Errorf("the event shows %q", got)
@@ -225,10 +225,10 @@ func TestCategoriesWithoutOptIn(t *testing.T) {
 	w := withCategories(t, 1)
 	w.keep("exchange", `{"preferences":{"optIn":false}}`)
 	a := w.plan("Repair", 1, "R1")
-	w.must(w.board.Edit(a.GUID, category("SERVICE")))
+	w.must(w.board.Edit(a.GUID, marked("SERVICE")))
 	w.settle()
 	w.person("R1", "Repair", func(e *graphsim.Event) { e.Categories = append(e.Categories, "Secret") })
-	w.must(w.board.Edit(a.GUID, category("HOLD")))
+	w.must(w.board.Edit(a.GUID, marked("HOLD")))
 	w.settle()
 	if got := w.categories("R1", "Repair"); got != "HOLD,Secret" {
 		t.Errorf("the event shows %q", got)
@@ -242,7 +242,7 @@ func TestRule_R12_CategoriesOfALostAnswer(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		w := withCategories(t, 1)
 		a := w.plan("Repair", 1, "R1")
-		w.must(w.board.Edit(a.GUID, category("SERVICE")))
+		w.must(w.board.Edit(a.GUID, marked("SERVICE")))
 		w.settle()
 		w.person("R1", "Repair", func(e *graphsim.Event) { e.Categories = append(e.Categories, "Mine") })
 		failed := false
@@ -253,7 +253,7 @@ func TestRule_R12_CategoriesOfALostAnswer(t *testing.T) {
 			}
 			return nil
 		})
-		w.must(w.board.Edit(a.GUID, category("HOLD")))
+		w.must(w.board.Edit(a.GUID, marked("HOLD")))
 		w.settle()
 		w.person("R1", "Repair", func(e *graphsim.Event) { e.Categories = append(e.Categories, "Zebra") })
 		if got := w.categories("R1", "Repair"); !failed || got != "HOLD,Mine,Zebra" {

@@ -71,7 +71,7 @@ func withCategories(t *testing.T, resources int) *world {
 	return w
 }
 
-func category(name string) func(*boardsim.Appointment) {
+func marked(name string) func(*boardsim.Appointment) {
 	return func(a *boardsim.Appointment) { a.Category = name }
 }
 
@@ -79,7 +79,7 @@ func TestRulesDecideWhatGoesToOutlook(t *testing.T) {
 	w := withCategories(t, 2)
 	w.keep(routing.RulesName, onlyService)
 	placeholder, job := w.plan("Placeholder", 1, "R1", "R2"), w.plan("Job", 3, "R1")
-	w.must(w.board.Edit(job.GUID, category("SERVICE")))
+	w.must(w.board.Edit(job.GUID, marked("SERVICE")))
 	w.settle()
 	if got := w.subjects("R1"); !slices.Equal(got, []string{"Job"}) {
 		t.Errorf("R1 sees %q, want the job alone", got)
@@ -92,11 +92,11 @@ func TestRulesDecideWhatGoesToOutlook(t *testing.T) {
 		t.Errorf("the link says %+v, %v", l, err)
 	}
 	// It starts to pass, and it comes to everybody; it stops, and it leaves.
-	w.must(w.board.Edit(placeholder.GUID, category("SERVICE")))
+	w.must(w.board.Edit(placeholder.GUID, marked("SERVICE")))
 	w.settle()
 	w.agree()
-	w.must(w.board.Edit(job.GUID, category("HOLD")))
-	w.must(w.board.Edit(placeholder.GUID, category("")))
+	w.must(w.board.Edit(job.GUID, marked("HOLD")))
+	w.must(w.board.Edit(placeholder.GUID, marked("")))
 	w.settle()
 	if a, b := w.subjects("R1"), w.subjects("R2"); len(a)+len(b) != 0 {
 		t.Errorf("what stopped passing stays: %q, %q", a, b)
@@ -106,7 +106,7 @@ func TestRulesDecideWhatGoesToOutlook(t *testing.T) {
 	}
 	// Assignments that change while it is held back are known when it passes.
 	w.must(w.board.Unassign(placeholder.GUID, "R1"))
-	w.must(w.board.Edit(placeholder.GUID, category("SERVICE")))
+	w.must(w.board.Edit(placeholder.GUID, marked("SERVICE")))
 	w.settle()
 	if a, b := w.subjects("R1"), w.subjects("R2"); len(a) != 0 || !slices.Equal(b, []string{"Placeholder"}) {
 		t.Errorf("R1 sees %q, R2 %q", a, b)
@@ -144,7 +144,7 @@ func (w *world) quiet() {
 func TestChangedRulesAreAppliedToWhatIsThere(t *testing.T) {
 	w := withCategories(t, 2)
 	service, other := w.plan("Service", 1, "R1", "R2"), w.plan("Other", 3, "R1", "R2")
-	w.must(w.board.Edit(service.GUID, category("SERVICE")))
+	w.must(w.board.Edit(service.GUID, marked("SERVICE")))
 	w.settle()
 	w.agree()
 	w.keep(routing.RulesName, onlyService)
@@ -193,7 +193,7 @@ func TestBrokenRulesNeitherSendNorRemove(t *testing.T) {
 			w := withCategories(t, 1)
 			w.keep(routing.RulesName, onlyService)
 			sent, held := w.plan("Sent", 1, "R1"), w.plan("Held", 3, "R1")
-			w.must(w.board.Edit(sent.GUID, category("SERVICE")))
+			w.must(w.board.Edit(sent.GUID, marked("SERVICE")))
 			w.settle()
 			w.keep(routing.RulesName, broken)
 			w.read()

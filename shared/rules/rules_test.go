@@ -97,6 +97,15 @@ func TestExpressions(t *testing.T) {
 	}
 }
 
+func TestTheFlatFormNamesTheCategory(t *testing.T) {
+	set, _ := Parse(one(`appointment.Category <> NULL AND appointment.Category.Name == "SERVICE" AND appointment.TimeMarker.DisplayName == NULL`))
+	for graph, want := range map[string]bool{`{"category":"SERVICE"}`: true, `{"category":"HOLD"}`: false, `{"category":""}`: false} {
+		if o := set.Evaluate([]byte(graph)); o.Passes != want {
+			t.Errorf("%s: %+v", graph, o)
+		}
+	}
+}
+
 func TestProblemsHaveTheirPlace(t *testing.T) {
 	for _, c := range []struct {
 		expression, want string

@@ -111,11 +111,15 @@ func lowered(v any) any {
 	return v
 }
 
-// get navigates: the first of the names that is there.
+// get navigates: the first of the names that is there. The flat form has the name
+// itself where the graph has a category or time marker with its name.
 func get(v any, names string) any {
 	for _, name := range strings.Split(names, "|") {
 		x := v
 		for _, step := range strings.Split(name, ".") {
+			if _, flat := x.(string); flat && (step == "name" || step == "displayname") {
+				continue
+			}
 			m, _ := x.(map[string]any)
 			x = m[step]
 		}
