@@ -11,6 +11,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/appointment"
 	"github.com/dime-scheduler/connectors/shared/backoffice"
 	"github.com/dime-scheduler/connectors/shared/backoffice/bc"
+	"github.com/dime-scheduler/connectors/shared/backoffice/custom"
 	"github.com/dime-scheduler/connectors/shared/backoffice/nav"
 	"github.com/dime-scheduler/connectors/shared/backoffice/oauth"
 	"github.com/dime-scheduler/connectors/shared/backoffice/webhook"
@@ -24,10 +25,13 @@ import (
 func kinds() backoffice.Registry {
 	tokens := oauth.New()
 	return backoffice.Registry{
-		{Type: backoffice.BusinessCentral, API: backoffice.REST}:     bc.REST(tokens),
-		{Type: backoffice.BusinessCentral, API: backoffice.SOAPPage}: nav.Page(tokens),
-		{Type: backoffice.NAV, API: backoffice.SOAPPage}:             nav.Page(tokens),
-		{Type: backoffice.Webhook, API: backoffice.REST}:             webhook.Kind(tokens),
+		{Type: backoffice.BusinessCentral, API: backoffice.REST}:         bc.REST(tokens),
+		{Type: backoffice.BusinessCentral, API: backoffice.SOAPPage}:     nav.Page(tokens),
+		{Type: backoffice.NAV, API: backoffice.SOAPPage}:                 nav.Page(tokens),
+		{Type: backoffice.BusinessCentral, API: backoffice.SOAPCodeunit}: custom.Codeunit(tokens),
+		{Type: backoffice.NAV, API: backoffice.SOAPCodeunit}:             custom.Codeunit(tokens),
+		{Type: backoffice.BusinessCentral, API: backoffice.ODataAction}:  custom.Action(tokens),
+		{Type: backoffice.Webhook, API: backoffice.REST}:                 webhook.Kind(tokens),
 	}
 }
 

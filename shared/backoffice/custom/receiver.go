@@ -127,11 +127,19 @@ func (r *receiver) Fields(ctx context.Context) ([]backoffice.FieldUse, error) {
 }
 
 // Traits implements backoffice.Connector. Whether the receiver gets the key is
-// known once its description was read.
+// known from the field mapping, or once its description was read.
 func (r *receiver) Traits() backoffice.Traits {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return backoffice.Traits{Idempotent: r.known != nil && r.known.keyed()}
+	if r.known != nil {
+		return backoffice.Traits{Idempotent: r.known.keyed()}
+	}
+	for k, v := range r.c.Fields {
+		if fields.Normal(k) == fields.Normal(fields.Key) && v != fields.Off {
+			return backoffice.Traits{Idempotent: true}
+		}
+	}
+	return backoffice.Traits{}
 }
 
 // Close implements backoffice.Connector.

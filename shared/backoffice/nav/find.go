@@ -22,6 +22,9 @@ func (p *page) Find(ctx context.Context, d backoffice.Delivery) (backoffice.Rece
 	if err != nil {
 		return backoffice.Receipt{}, false, err
 	}
+	if !l.service.Has("ReadMultiple") {
+		return backoffice.Receipt{}, false, nil // it can not be asked: what is not found is sent as an update
+	}
 	record := fields.Read(d)
 	content, err := p.write(l, record)
 	if err != nil {
