@@ -85,6 +85,7 @@ type masters struct {
 }
 
 type master struct {
+	mu    sync.Mutex // a lost session lock lets two workers work on one mailbox
 	names []string
 	read  time.Time
 	quiet time.Time // nothing is asked before
@@ -120,6 +121,8 @@ func (k *master) has(name string) bool {
 // carries the name all the same: whatever goes wrong here stops nothing.
 func (s *session) ensureCategories(ctx context.Context, links []*store.Link) error {
 	k, now := s.masters.of(s.mailbox), s.Now()
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if now.Before(k.quiet) || now.Before(s.row.NoCategories.Add(noPermissionPause)) {
 		return nil
 	}
