@@ -160,7 +160,7 @@ func (p plan) fill(d backoffice.Delivery, record fields.Record) ([]fields.Cell, 
 }
 
 func unfit(err error) error {
-	return &fault.Error{Kind: fault.Permanent, Reason: fault.Invalid, Op: op, Code: backoffice.CodeSchema, Err: err}
+	return &fault.Error{Kind: fault.Permanent, Reason: fault.Invalid, Op: op, Code: backoffice.CodeSchema, Err: backoffice.Said(err.Error())}
 }
 
 // zero is what AL's types hold that nobody has set.

@@ -99,7 +99,7 @@ func (u *codeunit) call(ctx context.Context, arguments []fields.Cell, h http.Hea
 	if err != nil {
 		f := *fault.Of(err)
 		if sf := soap.FaultOf(err); sf != nil && sf.Text != "" {
-			f.Err = errors.New(f.Err.Error() + ". It says: " + dynamics.Say(sf.Text, words))
+			f.Err = backoffice.Said(f.Err.Error() + ". It says: " + dynamics.Say(sf.Text, words))
 		}
 		return "", &f
 	}

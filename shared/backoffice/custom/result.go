@@ -63,7 +63,7 @@ func judgeJSON(s string, words []string) (backoffice.Receipt, error) {
 }
 
 func refused(again bool, text string) error {
-	f := &fault.Error{Kind: fault.Permanent, Reason: fault.Invalid, Op: op, Code: backoffice.CodeUndiagnosed, Err: errors.New(text)}
+	f := &fault.Error{Kind: fault.Permanent, Reason: fault.Invalid, Op: op, Code: backoffice.CodeUndiagnosed, Err: backoffice.Said(text)}
 	if again {
 		f.Kind, f.Reason = fault.Transient, fault.Unavailable
 	}

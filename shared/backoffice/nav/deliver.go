@@ -83,7 +83,7 @@ func (p *page) write(l *layout, record fields.Record) (content, error) {
 }
 
 func unfit(err error) error {
-	return &fault.Error{Kind: fault.Permanent, Reason: fault.Invalid, Op: op, Code: backoffice.CodeSchema, Err: err}
+	return &fault.Error{Kind: fault.Permanent, Reason: fault.Invalid, Op: op, Code: backoffice.CodeSchema, Err: backoffice.Said(err.Error())}
 }
 
 // create inserts the row with its lines in one call. A server that leaves the
@@ -143,7 +143,7 @@ func (p *page) judge(err error, record fields.Record) error {
 		p.forget()
 	}
 	if sf := soap.FaultOf(err); sf != nil && sf.Text != "" {
-		f.Err = errors.New(f.Err.Error() + ". It says: " + dynamics.Say(sf.Text, dynamics.Words(record)))
+		f.Err = backoffice.Said(f.Err.Error() + ". It says: " + dynamics.Say(sf.Text, dynamics.Words(record)))
 	}
 	return &f
 }
