@@ -12,13 +12,15 @@ import (
 func (s *session) send(ctx context.Context, l *store.Link) error {
 	var skipped Operation
 	var why string
+	mine := false
 	now := s.Now()
 	planned, err := s.Store.UpdateLink(ctx, s.shard, l.Appointment, func(l *store.Link) error {
-		skipped, why = "", ""
+		skipped, why, mine = "", "", false
 		if l.ETag == "" || l.Sent != nil || l.DueAt.IsZero() || l.DueAt.After(now) {
 			return nil
 		}
 		skipped, why = plan(l, s.entry.Config, now)
+		mine = l.Sent != nil
 		return nil
 	})
 	if err != nil {
@@ -27,7 +29,7 @@ func (s *session) send(ctx context.Context, l *store.Link) error {
 	if skipped != "" {
 		s.recordSkipped(planned, operationName(skipped), why)
 	}
-	if planned.Sent == nil || !planned.Sent.At.Equal(now) {
+	if !mine {
 		return nil
 	}
 	return s.call(ctx, planned)
@@ -69,6 +71,7 @@ func (s *session) delivery(l *store.Link) (Delivery, error) {
 // landed: the back office has taken it.
 func (s *session) landed(ctx context.Context, l *store.Link, r Receipt, took time.Duration, text string) error {
 	s.record(l, operationName(Operation(l.Sent.Op)), "", text, took)
+	s.journal[len(s.journal)-1].Request = r.Correlation
 	now := s.Now()
 	_, err := s.Store.UpdateLink(ctx, s.shard, l.Appointment, func(f *store.Link) error {
 		if f.ETag == "" {
@@ -156,15 +159,16 @@ func (s *session) resolve(ctx context.Context, l *store.Link) error {
 
 // again sends the same under the same key, to a back office that takes a key once.
 func (s *session) again(ctx context.Context, l *store.Link) error {
+	mine := false
 	next, err := s.Store.UpdateLink(ctx, s.shard, l.Appointment, func(f *store.Link) error {
-		if f.ETag != "" && sameSent(f.Sent, l.Sent) {
+		if mine = f.ETag != "" && sameSent(f.Sent, l.Sent); mine {
 			again := *f.Sent
 			again.Attempt++
 			f.Sent = &again
 		}
 		return nil
 	})
-	if err != nil || next.Sent == nil || next.Sent.Attempt != l.Sent.Attempt+1 || !next.Sent.At.Equal(l.Sent.At) {
+	if err != nil || !mine {
 		return err
 	}
 	return s.call(ctx, next)

@@ -183,7 +183,7 @@ func (s *session) suspend(ctx context.Context, err error) error {
 	pause = max(pause+target.Spread(s.id, pause/4), f.RetryAfter)
 	if s.whole.Row.SuspendedCode != code || s.whole.Row.SuspendedSince.IsZero() {
 		s.log.WarnContext(ctx, "connector suspended", "code", code, "probe_in", pause, "error", err)
-		s.journal = append(s.journal, s.transaction("", "suspend", code, explain(code), 0))
+		s.journal = append(s.journal, s.transaction("", "suspend", code, sentence(f, code), 0))
 	}
 	s.probing = false
 	return s.whole.Save(ctx, func(t *store.Target) {

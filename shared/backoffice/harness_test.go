@@ -130,7 +130,10 @@ func (w *world) start() {
 
 func (w *world) process() (*backoffice.Worker, *routing.Router, *backoffice.Desk) {
 	state := &storetest.Flaky{Store: w.mem, Hook: func(op string) error { return w.out(!strings.HasPrefix(op, "before")) }}
-	log := slog.New(slog.NewTextHandler(lockedWriter{w}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := slog.New(slog.DiscardHandler)
+	if testing.Verbose() {
+		log = slog.New(slog.NewTextHandler(lockedWriter{w}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
 	directory := &backoffice.Directory{Store: state, Registry: w.registry(), Vault: fakeVault{w}, Now: w.clock, Log: log}
 	decode := func(graph []byte) (appointment.Appointment, error) {
 		c, err := dimescheduler.DecodeChange(graph, "Update", 0, time.Time{}, time.UTC)

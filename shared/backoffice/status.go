@@ -2,6 +2,7 @@ package backoffice
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/fault"
@@ -60,6 +61,14 @@ func explain(code string) string {
 	return codes[CodeUndiagnosed].text
 }
 
+// traceID is that of a W3C traceparent.
+func traceID(traceparent string) string {
+	if parts := strings.Split(traceparent, "-"); len(parts) == 4 {
+		return parts[1]
+	}
+	return ""
+}
+
 // StatusOf is under which status people find a code; none is a success.
 func StatusOf(code string) string {
 	if code == "" {
@@ -95,7 +104,7 @@ func (t Type) Family() string {
 func (s *session) transaction(guid, operation, code, text string, took time.Duration) store.Transaction {
 	t := store.Transaction{
 		Family: s.family(), Appointment: guid, Target: s.id, Operation: operation, Status: StatusOf(code), Code: code,
-		Text: text, Source: "service", Invocation: s.invocation, Duration: took, At: s.Now(),
+		Text: text, Source: store.SourceService, Invocation: s.invocation, Trace: traceID(s.trace), Duration: took, At: s.Now(),
 	}
 	return t
 }
@@ -110,11 +119,14 @@ func (s *session) family() string {
 // record notes one call or decision; it is written when the nudge ends.
 func (s *session) record(l *store.Link, operation, code, text string, took time.Duration) {
 	t := s.transaction(l.Appointment, operation, code, text, took)
+	if l.Sent != nil {
+		t.Attempt = l.Sent.Attempt
+	}
 	switch {
 	case l.Asked:
-		t.Source = "website"
-	case l.Sent != nil && l.Sent.Attempt > 1:
-		t.Source = "timer"
+		t.Source = store.SourceWebsite
+	case t.Attempt > 1:
+		t.Source = store.SourceTimer
 	}
 	s.journal = append(s.journal, t)
 }

@@ -186,3 +186,38 @@ func TestSupersededUpdatesAreCoalesced(t *testing.T) {
 	w.settle(time.Minute)
 	w.expect("arrived", told(erp), []string{"I A", "U drag 4"})
 }
+
+// A worker that lost its session stands still in the middle of a call while another
+// goes on with what is newer, and only then does its call arrive. The back office
+// is told the newer state once more.
+func TestACallThatArrivesLate(t *testing.T) {
+	for _, last := range []appointment.Operation{appointment.Update, appointment.Delete} {
+		w := newWorld(t)
+		erp := w.connector("erp", nil)
+		erp.Has.Finds = true
+		w.announce(appointment.Create, sample(1, "A"))
+		w.settle(time.Minute)
+		late := false
+		erp.Before = func(d backoffice.Delivery) error {
+			if late {
+				return nil
+			}
+			late = true
+			w.announce(last, sample(1, "C"))
+			other, router, _ := w.process()
+			w.must(router.Route(t.Context(), w.changes[len(w.changes)-1]))
+			w.changes = w.changes[:len(w.changes)-1]
+			w.must(other.Handle(t.Context(), w.nudges[len(w.nudges)-1]))
+			return nil
+		}
+		w.announce(appointment.Update, sample(1, "B"))
+		w.settle(time.Hour)
+		w.redrive()
+		want := []string{"C"}
+		if last == appointment.Delete {
+			want = nil
+		}
+		w.expect(string(last), documents(erp), want)
+		w.quiet()
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,6 +111,34 @@ func (r *Router) noBackOffice(ctx context.Context, c appointment.Change, code, t
 		r.Log.WarnContext(ctx, "an appointment without a back office could not be recorded", "error", err)
 	}
 	return nil
+}
+
+// stale records that a change came too late for the back offices that know a newer one.
+func (r *Router) stale(ctx context.Context, head *store.Head, c appointment.Change) {
+	if r.Connectors == nil {
+		return
+	}
+	all, err := r.Connectors.All(ctx)
+	if err != nil {
+		return
+	}
+	var rows []store.Transaction
+	for _, t := range slices.Sorted(maps.Keys(head.Targets)) {
+		shard, ok := strings.CutPrefix(t, connectorPrefix)
+		id, _, _ := backoffice.ParseTarget(shard)
+		if e := all[id]; ok && e != nil {
+			rows = append(rows, store.Transaction{
+				Family: e.Config.Type.Family(), Appointment: head.Appointment, Target: id, Operation: string(c.Operation), Status: backoffice.StatusSkipped,
+				Text: "not sent: a later change of the appointment was dealt with already", Source: store.SourceService, At: r.Now(),
+			})
+		}
+	}
+	if len(rows) == 0 {
+		return
+	}
+	if err := r.Store.Record(ctx, rows...); err != nil {
+		r.Log.WarnContext(ctx, "a skipped change could not be recorded", "error", err)
+	}
 }
 
 // tellConnectors writes what is wanted into the links of the head's connectors and

@@ -129,6 +129,7 @@ func (r *Router) route(ctx context.Context, c appointment.Change) error {
 		}
 	case known && order < 0:
 		r.Log.DebugContext(ctx, "older than what is known: dropped", "appointment", guid, "version", c.Version.String())
+		r.stale(ctx, head, c)
 		return nil
 	}
 	targets, err := r.targets(ctx, head, c)
