@@ -172,6 +172,8 @@ func (s *session) suspend(ctx context.Context, err error) error {
 	}
 	pause := min(30*time.Second<<min(n, 10), 15*time.Minute)
 	switch password := s.entry.Config.Auth; {
+	case len(s.entry.Problems) > 0:
+		pause = 5 * time.Minute // looking costs nothing: nobody is called
 	case f.Reason == fault.Auth && !ours(f) && (password == Basic || password == NTLM || password == Windows):
 		pause = time.Hour
 	case f.Reason == fault.Auth, f.Reason == fault.Invalid, f.Reason == fault.NotFound:

@@ -138,8 +138,10 @@ func (s *session) work(ctx context.Context) error {
 	case s.entry == nil:
 		return s.keep.Rest(ctx, s.floor, s.forget)
 	case len(s.entry.Problems) > 0:
-		if err := s.suspend(ctx, s.entry.Problems.Fault()); err != nil {
-			return err
+		if row := s.whole.Row; row.SuspendedFor != s.entry.ETag || !row.Probe.After(s.Now()) { // else it is known
+			if err := s.suspend(ctx, s.entry.Problems.Fault()); err != nil {
+				return err
+			}
 		}
 		return s.keep.Rest(ctx, s.floor, nil)
 	case !s.entry.Config.Send:
@@ -251,6 +253,21 @@ func (s *session) hold(ctx context.Context, due []*store.Link) error {
 		code = CodeWebhookNotAllowed
 	}
 	for _, l := range due {
+		if l.Sent == nil && !wants(l) {
+			// Nothing is held back: what people are told, or a status, waits.
+			err := s.put(ctx, l, func(l *store.Link) {
+				if l.State != store.Failed {
+					rest(l, s.Now())
+				}
+				if !l.DueAt.IsZero() {
+					l.DueAt = s.Now().Add(recheck)
+				}
+			})
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		fresh := l.FailureCode != code
 		err := s.put(ctx, l, func(l *store.Link) {
 			// Looked at again now and then, should nobody tell that it was switched on.
