@@ -91,7 +91,7 @@ func New(ctx context.Context, s settings.Settings, version string, log *slog.Log
 	}
 	a.wire(s, identity, version, log)
 	a.Portal, err = portal.New(portal.Options{
-		Store: a.store, Exchange: a.Exchange, Actions: a.Actions, Board: a.Board, Trust: s.Portal.SignIn, Local: s.Local, Admins: s.Portal.Admins,
+		Store: a.store, Exchange: a.Exchange, Backoffice: a.Connectors, Actions: a.Actions, Board: a.Board, Trust: s.Portal.SignIn, Local: s.Local, Admins: s.Portal.Admins,
 		PublicURL: s.PublicURL, Version: version, Now: a.now, Log: log,
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/actions"
+	"github.com/dime-scheduler/connectors/shared/backoffice"
 	"github.com/dime-scheduler/connectors/shared/exchange"
 	"github.com/dime-scheduler/connectors/shared/registration"
 	"github.com/dime-scheduler/connectors/shared/store"
@@ -18,10 +19,11 @@ const Base = "/api/portal"
 
 // Options are what a Portal needs.
 type Options struct {
-	Store    store.Store
-	Exchange *exchange.Desk
-	Actions  *actions.Desk
-	Board    *registration.Desk
+	Store      store.Store
+	Exchange   *exchange.Desk
+	Backoffice *backoffice.Desk
+	Actions    *actions.Desk
+	Board      *registration.Desk
 	// Trust: the platform's sign-in is on, so that its headers can be believed.
 	Trust bool
 	// Local lets a developer choose whom to play (LOCAL_MODE).
@@ -76,7 +78,25 @@ func New(o Options) (*Portal, error) {
 	p.page("GET /parked", admins, p.parked)
 	p.page("GET /audit", admins, p.audit)
 
-	// what is set up
+	p.page("POST /retry", admins, p.retry)
+	p.page("POST /retrydelivery", admins, p.retryDelivery)
+
+	// Exchange
+	p.page("GET /mailboxes", admins, p.mailboxes)
+	p.page("GET /mailboxes/{id}", admins, p.mailbox)
+	p.page("POST /mailboxes/release", admins, p.release)
+	p.page("POST /mailboxes/refresh", admins, p.refreshPreview)
+	p.page("POST /mailboxes/takespart", admins, p.takesPart)
+	p.page("POST /mailboxes/turnoff", admins, p.turnOff)
+
+	// back offices
+	p.page("GET /connectors", admins, p.connectors)
+	p.page("GET /connectors/new", admins, p.newConnector)
+	p.page("GET /connectors/{id}", admins, p.connector)
+	p.page("POST /connectors/save", admins, p.saveConnector)
+	p.page("POST /connectors/test", admins, p.testConnector)
+	p.page("POST /connectors/steer", admins, p.steerConnector)
+	p.page("POST /connectors/import", admins, p.importConnectors)
 	p.page("GET /actions", admins, p.actions)
 	p.page("POST /actions/hosts", admins, p.saveHosts)
 	p.page("POST /actions/save", admins, p.saveAction)

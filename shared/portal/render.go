@@ -49,12 +49,25 @@ func refused(err error) error {
 		return err
 	}
 	if f, classified := errors.AsType[*fault.Error](err); classified {
-		if f.Kind == fault.Poison && f.Err != nil { // the input, in words for who has sent it
-			return &problem{http.StatusBadRequest, sentence(f.Err.Error())}
+		// The input, or what a desk says of a connector or its secret: words for people.
+		if f.Err != nil && (f.Kind == fault.Poison || strings.HasPrefix(f.Op, "connector") || strings.HasPrefix(f.Op, "key vault: set")) {
+			return &problem{statusOf(f), sentence(f.Err.Error())}
 		}
 		return err
 	}
 	return &problem{http.StatusBadRequest, sentence(err.Error())}
+}
+
+func statusOf(f *fault.Error) int {
+	switch {
+	case f.Reason == fault.NotFound:
+		return http.StatusNotFound
+	case f.Reason == fault.Conflict:
+		return http.StatusConflict
+	case f.Kind == fault.Transient:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadRequest
 }
 
 // sentence begins with a capital letter and ends with a full stop.
@@ -141,7 +154,8 @@ type link struct{ Path, Name string }
 
 var navigation = []section{
 	{"What happened", []link{{"/appointments", "Appointments"}, {"/transactions", "Transactions"}, {"/deltas", "Deltas"}, {"/parked", "Parked messages"}, {"/audit", "Audit"}}},
-	{"What is set up", []link{{"/actions", "Action URIs"}, {"/board", "Planning board"}}},
+	{"Exchange", []link{{"/mailboxes", "Resources and mailboxes"}}},
+	{"Back offices", []link{{"/connectors", "Connectors"}, {"/actions", "Action URIs"}, {"/board", "Planning board"}}},
 }
 
 // show renders a page, or sends the browser on after a form.
