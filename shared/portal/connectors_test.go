@@ -48,8 +48,9 @@ func (idle) Status(context.Context, backoffice.Receipt) (backoffice.Processing, 
 func (idle) Test(context.Context) []backoffice.Check {
 	return []backoffice.Check{{Name: "address", OK: true, Text: "it answers"}, {Name: "fields", Code: "DSCFG004", Text: "jobNo is missing"}}
 }
-func (idle) Traits() backoffice.Traits { return backoffice.Traits{} }
-func (idle) Close()                    {}
+func (idle) Fields(context.Context) ([]backoffice.FieldUse, error) { return nil, nil }
+func (idle) Traits() backoffice.Traits                             { return backoffice.Traits{} }
+func (idle) Close()                                                {}
 
 func withConnectors(v vault) func(*Options) {
 	return func(o *Options) {
