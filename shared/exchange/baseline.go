@@ -45,7 +45,14 @@ func (s *session) compareBoard(ctx context.Context, window calendar.Window, bega
 		s.log.WarnContext(ctx, "the board's list could not be read: compared later", "error", err)
 		return s.save(ctx, func(t *store.Target) { t.LastBaseline = began.Add(baselineRetry - s.baselinePeriod()) })
 	}
+	leaving := map[string]bool{} // about to be taken off the board: what it shows of them is no news
+	for _, l := range links {
+		leaving[l.Appointment] = l.State == store.Hidden || l.Origin == store.Outlook && l.Inbound != nil && l.Inbound.Flow == appointment.Withheld
+	}
 	for _, a := range listed {
+		if leaving[a.Guid] {
+			continue
+		}
 		if err := s.news(ctx, a); err != nil {
 			return err
 		}

@@ -67,13 +67,21 @@ func (s *session) takeOff(ctx context.Context, l *store.Link) error {
 	case err != nil:
 		return s.boardFailed(ctx, l, err)
 	}
-	if words := a.Content.Words(); len(mask.Only(appointment.Subject, appointment.Body).Differs(words)) == 0 {
-		// Masked already, by a try before this one.
-	} else {
+	if len(a.Content.Differs(mask)) > 0 {
 		_, err := s.Board.UpsertExchange(ctx, s.exchangeAppointment(l, mask, true))
 		s.recordBoard(l, "mask", err)
-		if err != nil {
+		if err == nil {
+			a, err = s.appointment(ctx, l)
+		}
+		switch {
+		case goneFromBoard(err):
+			return s.takenOff(ctx, l, nil)
+		case err != nil:
 			return s.boardFailed(ctx, l, err)
+		}
+		// So that the head, too, forgets what it was about (R10).
+		if err := s.news(ctx, a); err != nil {
+			return err
 		}
 	}
 	left, again, err := s.detach(ctx, l, a)

@@ -230,6 +230,11 @@ func (w *world) kept() string {
 		links, err := w.mem.Links(context.Background(), u.ID)
 		w.must(err)
 		all = append(all, links)
+		for _, l := range links {
+			if h, err := w.mem.Head(context.Background(), l.Appointment); err == nil {
+				all = append(all, h, string(h.Graph))
+			}
+		}
 	}
 	deltas, err := w.mem.Deltas(context.Background(), "", 10_000)
 	w.must(err)

@@ -163,11 +163,23 @@ func (r *Router) route(ctx context.Context, c appointment.Change) error {
 	if err != nil {
 		return err
 	}
+	if next.Operation == appointment.Delete && onlyMailboxes(next.Targets) {
+		next.Graph = nil // nobody is told of it any more, and it may hold a person's words
+	}
 	if err := r.Store.SwapHead(ctx, &next); err != nil {
 		return err
 	}
 	r.explain(ctx, head, &next, c, outcome)
 	return r.fanOut(ctx, &next, c, targets)
+}
+
+func onlyMailboxes(targets map[string]bool) bool {
+	for t := range targets {
+		if !strings.HasPrefix(t, mailboxPrefix) {
+			return false
+		}
+	}
+	return true
 }
 
 // speaksForAll reports whether a change says who is assigned and who is not. The
@@ -371,6 +383,9 @@ func (r *Router) want(ctx context.Context, mailbox string, c appointment.Change,
 			return nil
 		}
 		content := l.Wanted.Content.With(c.Appointment.Content) // R9
+		if l.State == store.Hidden {
+			content = content.Wordless() // a message from before may still tell what it was about
+		}
 		news := absent != l.Wanted.Absent || held != l.Wanted.Held || l.Wanted.Version.IsZero() || !content.Equal(l.Wanted.Content)
 		l.Wanted = store.Wanted{Version: c.Version, Absent: absent, Deleted: c.Operation == appointment.Delete, Held: held, Content: content}
 		l.BoardMissing = time.Time{}
