@@ -278,7 +278,7 @@ func (m *message) texts(r *reader, c appointment.Content) {
 		c[appointment.Subject] = appointment.Line(s)
 	}
 	if s, known := r.text("Body", m.Body); known || m.saysNone(m.Body) {
-		c[appointment.Body] = appointment.Text(s)
+		c[appointment.Body] = appointment.Cut(appointment.Text(s), appointment.CutOnBoard)
 	}
 }
 

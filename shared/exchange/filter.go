@@ -22,9 +22,10 @@ var mask = appointment.Content{appointment.Subject: MaskedSubject, appointment.B
 
 // The defaults of whoever has said nothing, where the settings say nothing
 // either. What blocks nobody's time does not show on a planning board, nor do
-// meetings that were cancelled or declined, which count as free.
+// meetings that were cancelled or declined, which count as free. Nor does a value
+// that is newer than this program, which reads as unknown.
 var (
-	defaultShowAs      = []string{"tentative", "busy", "oof", "workingElsewhere", "unknown"}
+	defaultShowAs      = []string{"tentative", "busy", "oof", "workingElsewhere"}
 	defaultSensitivity = []string{"normal", "personal"}
 )
 

@@ -40,8 +40,11 @@ func outlookForm(l *store.Link, c appointment.Content) appointment.Content {
 
 // lossy reports whether Outlook can not show the board's value as it is.
 func lossy(l *store.Link, f appointment.Field, board string) bool {
-	if f == appointment.Categories {
+	switch {
+	case f == appointment.Categories:
 		return false // the board's are some of those that stand there
+	case f == appointment.Body && appointment.IsCut(board, appointment.CutOnBoard):
+		return true
 	}
 	return !appointment.Same(f, outlookForm(l, appointment.Content{f: board})[f], board)
 }

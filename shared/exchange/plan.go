@@ -50,6 +50,9 @@ func plan(l *store.Link, now time.Time) {
 			BoardSeen: l.BoardSeen.Content, Board: l.Wanted.Content,
 			OutlookSeen: l.OutlookSeen.Content, Outlook: l.OutlookSeen.Content,
 		})
+		if appointment.IsCut(l.OutlookSeen.Content[appointment.Body], appointment.CutInOutlook) {
+			delete(out.ToOutlook, appointment.Body) // the board has but the beginning of it (R22)
+		}
 		if masked(l.Origin, l.Flow) {
 			maps.DeleteFunc(out.ToOutlook, func(f appointment.Field, _ string) bool { return f.Word() }) // R22
 		}

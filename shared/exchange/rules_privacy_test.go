@@ -29,7 +29,9 @@ func (w *world) prefer(no string, p store.Preferences) {
 	p.Resource = no
 	w.must(w.mem.SwapPreferences(ctx, &p))
 	w.advance(time.Minute)
-	w.push(bus.Nudge{Kind: bus.Read, Target: w.mailbox(no), Reason: "test", At: w.clock()})
+	r, err := w.mem.Resource(ctx, no)
+	w.must(err)
+	w.push(bus.Nudge{Kind: bus.Read, Target: r.Mailbox, Reason: "test", At: w.clock()})
 }
 
 // alter changes an event as its person does.
@@ -86,13 +88,17 @@ func (w *world) speechless() {
 }
 
 var waysOut = map[string]func(w *world, e graphsim.Event){
-	"private":      func(w *world, e graphsim.Event) { w.alter("R1", e.ID, private) },
-	"confidential": func(w *world, e graphsim.Event) { w.alter("R1", e.ID, func(e *graphsim.Event) { e.Sensitivity = "confidential" }) },
-	"free":         func(w *world, e graphsim.Event) { w.alter("R1", e.ID, func(e *graphsim.Event) { e.ShowAs = "free" }) },
-	"cancelled":    func(w *world, e graphsim.Event) { w.alter("R1", e.ID, func(e *graphsim.Event) { e.Cancelled = true }) },
-	"declined":     func(w *world, e graphsim.Event) { w.alter("R1", e.ID, func(e *graphsim.Event) { e.Response = "declined" }) },
-	"opted out":    func(w *world, _ graphsim.Event) { w.prefer("R1", store.Preferences{OptIn: "no"}) },
-	"chosen away":  func(w *world, _ graphsim.Event) { w.prefer("R1", store.Preferences{ShowAs: "oof"}) },
+	"private": func(w *world, e graphsim.Event) { w.alter("R1", e.ID, private) },
+	"confidential": func(w *world, e graphsim.Event) {
+		w.alter("R1", e.ID, func(e *graphsim.Event) { e.Sensitivity = "confidential" })
+	},
+	"free":      func(w *world, e graphsim.Event) { w.alter("R1", e.ID, func(e *graphsim.Event) { e.ShowAs = "free" }) },
+	"cancelled": func(w *world, e graphsim.Event) { w.alter("R1", e.ID, func(e *graphsim.Event) { e.Cancelled = true }) },
+	"declined": func(w *world, e graphsim.Event) {
+		w.alter("R1", e.ID, func(e *graphsim.Event) { e.Response = "declined" })
+	},
+	"opted out":   func(w *world, _ graphsim.Event) { w.prefer("R1", store.Preferences{OptIn: "no"}) },
+	"chosen away": func(w *world, _ graphsim.Event) { w.prefer("R1", store.Preferences{ShowAs: "oof"}) },
 	"set away": func(w *world, _ graphsim.Event) {
 		w.set(exchange.Settings{SameForAll: true, Preferences: exchange.Choices{Sensitivity: []string{"personal"}}})
 		w.push(bus.Nudge{Kind: bus.Read, Target: w.mailbox("R1"), At: w.clock()})

@@ -295,6 +295,10 @@ func (s *session) intend(ctx context.Context, l *store.Link, op string, c appoin
 }
 
 func (s *session) exchangeAppointment(l *store.Link, c appointment.Content, born bool) dimescheduler.ExchangeAppointment {
+	if appointment.IsCut(c[appointment.Body], appointment.CutOnBoard) {
+		c = c.Clone()
+		delete(c, appointment.Body) // the board has the whole of it (R22)
+	}
 	return dimescheduler.ExchangeAppointment{
 		Guid: l.Appointment, ID: l.BoardSeen.ID, ExchangeID: l.OutlookSeen.EventID, ICalUID: l.OutlookSeen.ICalUID,
 		ResourceEmail: s.email(), Content: s.told(l, c), CreatedByExchange: born,

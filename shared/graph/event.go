@@ -3,6 +3,7 @@ package graph
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,7 +92,7 @@ func (e wireEvent) event() calendar.Event {
 		ID: e.ID, ETag: e.ETag, Modified: modified.UTC(), Content: e.content(), Type: e.Type,
 		ICalUID: e.ICalUID, TransactionID: e.TransactionID,
 		Organizer: e.IsOrganizer, Attendees: len(e.Attendees), Cancelled: e.IsCancelled,
-		Declined: e.ResponseStatus.Response == "declined",
+		Declined: declined(e.ResponseStatus.Response),
 	}
 	for _, p := range e.Properties {
 		if strings.EqualFold(p.ID, MarkProperty) {
@@ -115,6 +116,14 @@ func (e wireEvent) place(out *calendar.Event) {
 	}
 }
 
+// answers are those of an owner who may come. One that nobody here knows counts
+// as declined: rather too little is shown of the event than too much.
+var answers = []string{"", "none", "organizer", "tentativelyAccepted", "accepted", "notResponded"}
+
+func declined(response string) bool {
+	return !slices.ContainsFunc(answers, func(a string) bool { return strings.EqualFold(a, response) })
+}
+
 // content returns what the event shows, in canonical form. What it does not
 // show, as a bare occurrence of a delta round (facts B5), is absent.
 func (e wireEvent) content() appointment.Content {
@@ -127,7 +136,7 @@ func (e wireEvent) content() appointment.Content {
 	}
 	// HTML, which Graph was asked not to send, is not the text that people see.
 	if e.Body != nil && strings.EqualFold(e.Body.ContentType, "text") {
-		c[appointment.Body] = appointment.Text(e.Body.Content)
+		c[appointment.Body] = appointment.Cut(appointment.Text(e.Body.Content), appointment.CutInOutlook)
 	}
 	if start, end, ok := e.times(); ok {
 		c[appointment.When] = e.when(start, end)
