@@ -1,7 +1,5 @@
 package appointment
 
-import "slices"
-
 // Flow is how much of an event its owner lets the board see. Only the words are
 // withheld by it; times of appointments that the board has planned are not.
 type Flow string
@@ -15,9 +13,6 @@ const (
 
 // wordy are the fields by which an event tells what it is about.
 var wordy = []Field{Subject, Body, Importance}
-
-// Word reports whether a field tells what an appointment is about.
-func (f Field) Word() bool { return slices.Contains(wordy, f) }
 
 // Wordless returns a copy of c without the fields that tell what it is about.
 // What is kept is an allow-list, so that a field that is added later is private

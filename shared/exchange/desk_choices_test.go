@@ -3,7 +3,6 @@ package exchange_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -12,10 +11,6 @@ import (
 	"github.com/dime-scheduler/connectors/shared/exchange"
 	"github.com/google/go-cmp/cmp"
 )
-
-func (w *world) desk() *exchange.Desk {
-	return &exchange.Desk{Store: w.mem, Calendar: w.proc.worker.Calendar, Board: w.proc.worker.Board, Bus: fakeBus{w}, Now: w.clock, Log: slog.New(slog.DiscardHandler)}
-}
 
 // A person agrees, changes their mind, and is overruled; their calendar follows
 // within the moment.

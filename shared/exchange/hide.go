@@ -68,7 +68,7 @@ func (s *session) takeOff(ctx context.Context, l *store.Link) error {
 		return s.boardFailed(ctx, l, err)
 	}
 	if len(a.Content.Differs(mask)) > 0 {
-		_, err := s.Board.UpsertExchange(ctx, s.exchangeAppointment(l, mask, true))
+		_, err := s.Board.UpsertExchange(ctx, s.exchangeAppointment(l, mask.With(appointment.Content{appointment.Categories: ""}), true))
 		s.recordBoard(l, "mask", err)
 		if err == nil {
 			a, err = s.appointment(ctx, l)

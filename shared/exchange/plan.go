@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"maps"
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/appointment"
@@ -54,7 +53,7 @@ func plan(l *store.Link, now time.Time) {
 			delete(out.ToOutlook, appointment.Body) // the board has but the beginning of it (R22)
 		}
 		if masked(l.Origin, l.Flow) {
-			maps.DeleteFunc(out.ToOutlook, func(f appointment.Field, _ string) bool { return f.Word() }) // R22
+			out.ToOutlook = out.ToOutlook.Wordless() // R22
 		}
 		if l.Unmarked && len(out.ToOutlook) == 0 && l.OutlookSeen.Attendees == 0 {
 			send(l, calendar.Patch, nil, now) // the mark alone
