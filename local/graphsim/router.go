@@ -147,6 +147,15 @@ func (s *Server) dispatch(c *call) reply {
 }
 
 func (s *Server) execute(c *call) reply {
+	s.mu.Lock()
+	revoked := s.revoked
+	s.mu.Unlock()
+	switch {
+	case revoked && c.route.mailbox:
+		return s.refuse(c, &graphError{http.StatusForbidden, "ErrorAccessDenied", "Access is denied. Check credentials and try again."})
+	case revoked && c.route.template != "/$batch":
+		return s.refuse(c, &graphError{http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."})
+	}
 	if c.route.mailbox {
 		release, refused := s.admit(c)
 		if refused != nil {

@@ -63,6 +63,8 @@ type Server struct {
 	rng           *rand.Rand
 	counter       uint64 // last number used in a change key
 	clients       map[string][]string
+	expired       map[string]bool // client secrets
+	revoked       bool            // the consent
 	tokens        map[string]token
 	mailboxes     []*mailbox // in the order of AddUser
 	subscriptions []*subscription

@@ -77,6 +77,9 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
+	case s.expired[secret]:
+		refuseToken(w, http.StatusUnauthorized, "invalid_client", "AADSTS7000222: The provided client secret keys for app '"+app+"' are expired.")
+		return
 	case secret == "" || s.clients != nil && !slices.Contains(secrets, secret):
 		refuseToken(w, http.StatusUnauthorized, "invalid_client", "AADSTS7000215: Invalid client secret provided.")
 		return
@@ -113,6 +116,25 @@ func (s *Server) SetClients(clients map[string][]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clients = clients
+}
+
+// ExpireSecret lets a client secret expire: the token endpoint refuses it with AADSTS7000222. Issued
+// tokens stay valid; see RevokeTokens.
+func (s *Server) ExpireSecret(secret string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.expired == nil {
+		s.expired = map[string]bool{}
+	}
+	s.expired[secret] = true
+}
+
+// SetConsent grants or revokes the application's permissions. Without them tokens are issued, but hold
+// no roles: mail routes answer 403 ErrorAccessDenied, all others 403 Authorization_RequestDenied.
+func (s *Server) SetConsent(granted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.revoked = !granted
 }
 
 // authenticate returns the app of a bearer token.

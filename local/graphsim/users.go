@@ -23,11 +23,13 @@ type MailboxState int
 // The states, with what every request to the mailbox then gets.
 const (
 	MailboxOK           MailboxState = iota
-	MailboxNotEnabled                // 404 MailboxNotEnabledForRESTAPI: no licence, or on-premises
+	MailboxNotEnabled                // 404 MailboxNotEnabledForRESTAPI: the user has no licence
 	MailboxSoftDeleted               // 404 MailboxNotEnabledForRESTAPI, "inactive, soft-deleted, ..."
 	MailboxMoved                     // 404 on backend 'Unknown'; delta tokens are lost
 	MailboxAccessDenied              // 403 ErrorAccessDenied: an access policy excludes the app
 	UserGone                         // 404 ErrorInvalidUser; the user itself 404 Request_ResourceNotFound
+	MailboxOnPremises                // 404 MailboxNotEnabledForRESTAPI; the user is synchronised from a local directory
+	MailboxDisabled                  // 403 ErrorAccountDisabled; the user may not sign in
 )
 
 // AddUser adds a user with an empty mailbox and returns it with its id. It panics on an id that
@@ -131,7 +133,9 @@ func (s *Server) mailboxFor(key string) (*mailbox, *graphError) {
 	switch b.state {
 	case MailboxNotEnabled:
 		return nil, notFound("MailboxNotEnabledForRESTAPI", "REST API is not yet supported for this mailbox.")
-	case MailboxSoftDeleted:
+	case MailboxDisabled:
+		return nil, &graphError{http.StatusForbidden, "ErrorAccountDisabled", "The account or mailbox is disabled."}
+	case MailboxSoftDeleted, MailboxOnPremises:
 		return nil, notFound("MailboxNotEnabledForRESTAPI", "The mailbox is either inactive, soft-deleted, or is hosted on-premise.")
 	case MailboxMoved:
 		return nil, notFound("MailboxNotEnabledForRESTAPI", "The mailbox is currently on backend 'Unknown'.")
@@ -146,7 +150,7 @@ func (s *Server) getUser(c *call) (reply, *graphError) {
 	if b == nil || b.state == UserGone {
 		return reply{}, notFound("Request_ResourceNotFound", "Resource '"+c.params["user"]+"' does not exist or one of its queried reference-property objects are not present.")
 	}
-	o := renderUser(b.user, c.query.Get("$select"))
+	o := b.render(c.query.Get("$select"))
 	o["@odata.context"] = c.base + "/$metadata#users/$entity"
 	return ok(o), nil
 }
@@ -167,6 +171,37 @@ func (s *Server) listUsers(c *call) (reply, *graphError) {
 		}
 	}
 	return collection(c, found, func(u User) object { return renderUser(u, c.query.Get("$select")) })
+}
+
+// render is renderUser with what the directory tells of the mailbox: its plan, and where it lies.
+func (b *mailbox) render(selected string) object {
+	o := renderUser(b.user, selected)
+	for name := range strings.SplitSeq(strings.ToLower(selected), ",") {
+		switch strings.TrimSpace(name) {
+		case "assignedplans":
+			o["assignedPlans"] = b.plans()
+		case "onpremisessyncenabled":
+			o["onPremisesSyncEnabled"] = nil
+			if b.state == MailboxOnPremises {
+				o["onPremisesSyncEnabled"] = true
+			}
+		case "accountenabled":
+			o["accountEnabled"] = !b.user.Disabled && b.state != MailboxDisabled
+		}
+	}
+	return o
+}
+
+// plans are the assigned service plans: Exchange, unless the licence was taken away or never given.
+func (b *mailbox) plans() []object {
+	status := "Enabled"
+	switch b.state {
+	case MailboxNotEnabled, MailboxOnPremises:
+		return []object{}
+	case MailboxSoftDeleted:
+		status = "Deleted"
+	}
+	return []object{{"service": "exchange", "capabilityStatus": status, "servicePlanId": "efb87545-963c-4e0d-99df-69c6916d9eb0"}}
 }
 
 // renderUser shows the default properties, and the others only when selected, as Graph does.

@@ -53,6 +53,8 @@ func TestMailboxStates(t *testing.T) {
 		graphsim.MailboxSoftDeleted:  {404, "MailboxNotEnabledForRESTAPI"},
 		graphsim.MailboxAccessDenied: {403, "ErrorAccessDenied"},
 		graphsim.UserGone:            {404, "ErrorInvalidUser"},
+		graphsim.MailboxOnPremises:   {404, "MailboxNotEnabledForRESTAPI"},
+		graphsim.MailboxDisabled:     {403, "ErrorAccountDisabled"},
 	} {
 		if err := w.sim.SetMailboxState(w.user, state); err != nil {
 			t.Fatal(err)
@@ -173,4 +175,15 @@ func TestInProcess(t *testing.T) {
 	if rec.Code != 200 {
 		t.Errorf("status %d: %s", rec.Code, rec.Body)
 	}
+}
+
+// Without consent tokens are issued, and open nothing.
+func TestRevokedConsent(t *testing.T) {
+	w := newWorld(t, graphsim.Options{})
+	w.sim.SetConsent(false)
+	w.do("GET", w.events(), nil).want(t, 403, "ErrorAccessDenied")
+	w.do("GET", "/users/"+w.user, nil).want(t, 403, "Authorization_RequestDenied")
+	w.do("GET", "/subscriptions", nil).want(t, 403, "Authorization_RequestDenied")
+	w.sim.SetConsent(true)
+	w.do("GET", w.events(), nil).want(t, 200)
 }

@@ -135,3 +135,14 @@ type Category struct {
 	// Color is none, or preset0 to preset24 (outlookCategory resource type, Graph v1.0).
 	Color string
 }
+
+// Standing is what the directory tells of the user of a mailbox that can not be
+// reached.
+type Standing struct {
+	Enabled bool // the account may be used
+	// Licensed: a plan of Exchange Online is in force. Expired: there was one, and
+	// the mailbox is kept for some weeks.
+	Licensed, Expired bool
+	// Synchronised: the user comes from a directory on-premises.
+	Synchronised bool
+}

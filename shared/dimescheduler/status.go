@@ -21,7 +21,7 @@ func (k call) statusFault(status int, h http.Header, now time.Time) *fault.Error
 	case status >= 200 && status < 300, isAbsent(status):
 		return nil
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		f.Reason, f.WholeTarget = fault.Auth, true
+		f.Reason, f.WholeTarget, f.WholeService = fault.Auth, true, true
 		f.Err = errors.New("the board refuses the API key; check that it has not expired and may do this")
 	case status == http.StatusTooManyRequests:
 		f.Reason, f.RetryAfter = fault.RateLimit, retryAfter(h, now)

@@ -113,22 +113,30 @@ func (s *session) targetFailed(ctx context.Context, err error) error {
 		}
 		return s.book(ctx, now.Add(backoff(s.mailbox, s.row.Probes, err)), true)
 	}
+	code, everybody := s.diagnose(ctx, f)
+	if everybody {
+		return s.suspendService(ctx, f, code)
+	}
+	if f.Code != "" { // an answer about this mailbox: Graph itself works
+		if err := s.serviceWorks(ctx); err != nil {
+			return err
+		}
+	}
 	pause := min(time.Minute<<min(s.row.Probes, 10), 15*time.Minute)
 	if f.Reason != fault.Auth {
 		pause = min(time.Minute<<min(s.row.Probes, 10), 6*time.Hour)
 	}
 	pause = max(pause+spread(s.mailbox, pause/4), f.RetryAfter)
-	code := codeOf(err)
 	if s.row.SuspendedCode != code || s.row.SuspendedSince.IsZero() {
 		s.log.WarnContext(ctx, "mailbox suspended", "error", err, "code", code, "probe_in", pause)
 		c := Explain(code)
-		s.record("", "suspend", c.Status, code, c.Sentence)
+		s.note(store.Transaction{Operation: "suspend", Status: c.Status, Code: code, Remote: f.Code, Text: c.Sentence})
 	}
 	err = s.save(ctx, func(t *store.Target) {
 		if t.SuspendedSince.IsZero() {
 			t.SuspendedSince = now
 		}
-		t.SuspendedReason, t.SuspendedCode = string(f.Reason), code
+		t.SuspendedReason, t.SuspendedCode, t.SuspendedBy = string(f.Reason), code, ""
 		t.Probe = now.Add(pause)
 		t.Probes++
 		t.Due = t.Probe
@@ -159,9 +167,12 @@ func isOurs(f *fault.Error) bool {
 // has brought both sides together.
 func (s *session) resumed(ctx context.Context) error {
 	s.log.InfoContext(ctx, "mailbox resumed", "suspended_since", s.row.SuspendedSince)
-	s.record("", "resume", "Success", "", "the mailbox can be reached again")
+	s.record("", "resume", StatusSuccess, "", "the mailbox can be reached again")
+	if err := s.serviceWorks(ctx); err != nil {
+		return err
+	}
 	return s.save(ctx, func(t *store.Target) {
 		t.SuspendedSince, t.Probe = time.Time{}, time.Time{}
-		t.SuspendedReason, t.SuspendedCode = "", ""
+		t.SuspendedReason, t.SuspendedCode, t.SuspendedBy = "", "", ""
 	})
 }

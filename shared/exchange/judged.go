@@ -128,6 +128,10 @@ func (j *judged) CreateCategory(ctx context.Context, mailbox string, c calendar.
 	return j.calendar.CreateCategory(ctx, mailbox, c)
 }
 
+func (j *judged) Standing(ctx context.Context, mailbox string) (calendar.Standing, error) {
+	return j.calendar.Standing(ctx, mailbox)
+}
+
 func (j *judged) Mailbox(ctx context.Context, email string) (string, error) {
 	return j.calendar.Mailbox(ctx, email)
 }

@@ -41,6 +41,9 @@ type Calendar interface {
 	CreateSubscription(ctx context.Context, mailbox, notificationURL, lifecycleURL, clientState string, expires time.Time) (calendar.Subscription, error)
 	RenewSubscription(ctx context.Context, id string, expires time.Time) (calendar.Subscription, error)
 	DeleteSubscription(ctx context.Context, id string) error
+	// Standing tells what the directory knows of a mailbox that can not be reached:
+	// Reason notfound if there is no such user, auth if we may not even ask.
+	Standing(ctx context.Context, mailbox string) (calendar.Standing, error)
 	// Mailbox finds the Entra object id of an e-mail address; Reason notfound if there is none.
 	Mailbox(ctx context.Context, email string) (string, error)
 }

@@ -41,6 +41,7 @@ type Worker struct {
 
 	settings settingsCache
 	masters  masters
+	service  serviceCache
 }
 
 // Pauses and limits of a worker.
@@ -152,6 +153,9 @@ func (w *Worker) open(ctx context.Context, n bus.Nudge) (*session, error) {
 		// Nothing may be asked of the mailbox yet; a read must not be forgotten.
 		return nil, s.book(ctx, wait, n.Kind != bus.Push)
 	}
+	if away, err := s.turnedAway(ctx); away || err != nil {
+		return nil, err
+	}
 	if n.Kind == bus.Push && row.Due.IsZero() && !s.bookedRead(now) {
 		return nil, nil // R3: whoever made a link due has lowered Due first (R1)
 	}
@@ -179,7 +183,7 @@ func (w *Worker) open(ctx context.Context, n bus.Nudge) (*session, error) {
 
 // waitUntil is the time before which the mailbox is left alone; zero = now.
 func (s *session) waitUntil() time.Time {
-	if !s.row.SuspendedSince.IsZero() && s.row.Probe.After(s.row.NotBefore) {
+	if !s.row.SuspendedSince.IsZero() && s.row.SuspendedBy == "" && s.row.Probe.After(s.row.NotBefore) {
 		return s.row.Probe
 	}
 	return s.row.NotBefore

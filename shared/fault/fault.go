@@ -67,6 +67,9 @@ type Error struct {
 	// WholeTarget says that nothing of this target (the mailbox, the connector,
 	// the board) can work now, not just this one item (R39).
 	WholeTarget bool
+	// WholeService says that no target of the service (Graph, the board) can work
+	// now, as with an expired secret; WholeTarget is set, too (R39).
+	WholeService bool
 	// Ambiguous says that the effect may have happened all the same: look
 	// before doing it again (R12).
 	Ambiguous bool

@@ -32,6 +32,10 @@ var mailboxCodes = map[string]bool{
 	"request_resourcenotfound":      true,
 }
 
+// consentDenied is the directory's word for an application without the permission.
+// It is not said of a mailbox: there it is erroraccessdenied, as for an access policy.
+const consentDenied = "authorization_requestdenied"
+
 // resyncCodes say that the sync state of a delta link is lost. Facts B5, in lower case.
 var resyncCodes = map[string]bool{"syncstatenotfound": true, "syncstateinvalid": true, "resyncrequired": true}
 
@@ -56,7 +60,9 @@ func refused(o op, status int, h http.Header, body []byte) *fault.Error {
 	case mailboxCodes[lower]:
 		f.Reason, f.WholeTarget = wholeReason(status), true
 	case status == http.StatusUnauthorized:
-		f.Reason, f.WholeTarget = fault.Auth, true
+		f.Reason, f.WholeTarget, f.WholeService = fault.Auth, true, true
+	case lower == consentDenied:
+		f.Reason, f.WholeTarget, f.WholeService = fault.Auth, true, true
 	case status == http.StatusForbidden:
 		f.Reason, f.WholeTarget = fault.Auth, !o.subscribe
 	case code == itemNotFound:

@@ -141,3 +141,33 @@ func TestErrorsTellNothing(t *testing.T) {
 		}
 	}
 }
+
+// Exchange answers several states of a mailbox alike; the directory tells them apart.
+func TestStanding(t *testing.T) {
+	w := newWorld(t, httptest.NewServer)
+	for state, want := range map[graphsim.MailboxState]calendar.Standing{
+		graphsim.MailboxOK:          {Enabled: true, Licensed: true},
+		graphsim.MailboxMoved:       {Enabled: true, Licensed: true},
+		graphsim.MailboxNotEnabled:  {Enabled: true},
+		graphsim.MailboxSoftDeleted: {Enabled: true, Expired: true},
+		graphsim.MailboxOnPremises:  {Enabled: true, Synchronised: true},
+		graphsim.MailboxDisabled:    {Licensed: true},
+	} {
+		if err := w.sim.SetMailboxState(w.user, state); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := w.client.Standing(t.Context(), w.user); err != nil || got != want {
+			t.Errorf("state %d: %+v, %v; want %+v", state, got, err, want)
+		}
+	}
+	if err := w.sim.SetMailboxState(w.user, graphsim.UserGone); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.client.Standing(t.Context(), w.user); !fault.Is(err, fault.NotFound) {
+		t.Errorf("a user who is gone: %v", err)
+	}
+	w.sim.SetConsent(false)
+	if _, err := w.client.Standing(t.Context(), w.user); !fault.Is(err, fault.Auth) || !fault.Of(err).WholeService {
+		t.Errorf("without consent: %v, want Auth of the whole service", err)
+	}
+}

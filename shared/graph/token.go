@@ -45,9 +45,10 @@ func noToken(ctx context.Context, err error) *fault.Error {
 	if known, ok := errors.AsType[*fault.Error](err); ok {
 		return known
 	}
-	f := &fault.Error{Kind: fault.Transient, Reason: fault.Auth, WholeTarget: true, Code: aadsts.FindString(err.Error())}
+	f := &fault.Error{Kind: fault.Transient, Reason: fault.Auth, WholeTarget: true, WholeService: true, Code: aadsts.FindString(err.Error())}
 	if ctx.Err() != nil {
 		f.Reason, f.Err, f.WholeTarget = fault.Of(ctx.Err()).Reason, ctx.Err(), false
+		f.WholeService = false
 		return f
 	}
 	failed, ok := errors.AsType[*azidentity.AuthenticationFailedError](err)

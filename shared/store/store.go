@@ -94,8 +94,10 @@ type Target struct {
 	// SuspendedFor is the ETag of the connector's record that failed: another is
 	// tried at once.
 	SuspendedFor string
-	Probe        time.Time // when it is tried next
-	Probes       int
+	// SuspendedBy is the service whose suspension this one follows; "" = its own.
+	SuspendedBy string
+	Probe       time.Time // when it is tried next
+	Probes      int
 
 	ETag string
 }
