@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/appointment"
@@ -84,17 +82,25 @@ func (s *session) missingOnBoard(ctx context.Context, links []*store.Link, liste
 		}
 		linked++
 		switch {
-		case there[l.Appointment] && !l.BoardMissing.IsZero():
+		case there[l.Appointment] && (!l.BoardMissing.IsZero() || l.Held != nil && l.Held.Side == heldBoard):
 			found = append(found, l.Appointment)
 		case !there[l.Appointment]:
 			lost = append(lost, l.Appointment)
 			asked[l.Appointment] = l.Wanted.Version
 		}
 	}
-	if err := s.update(ctx, found, func(l *store.Link) error { l.BoardMissing = time.Time{}; return nil }); err != nil {
+	if err := s.update(ctx, found, func(l *store.Link) error {
+		l.BoardMissing = time.Time{}
+		unhold(l, heldBoard)
+		return nil
+	}); err != nil {
 		return err
 	}
-	lost, err := s.capped(ctx, lost, linked, began)
+	names := map[string][]string{}
+	for _, guid := range lost {
+		names[guid] = []string{guid}
+	}
+	lost, err := s.capped(ctx, suspects{heldBoard, names, linked}, links, began)
 	if err != nil {
 		return err
 	}
@@ -186,31 +192,6 @@ const (
 	capFloor = 5
 	capHour  = 200
 )
-
-// capped returns those of the suspected deletions that may be followed up; the
-// rest is held back and listed for a person, and everything else flows on.
-func (s *session) capped(ctx context.Context, lost []string, linked int, began time.Time) ([]string, error) {
-	if len(lost) == 0 {
-		return nil, nil
-	}
-	slices.Sort(lost)
-	allowed := len(lost)
-	if allowed > min(max(capFloor, linked/capShare), capRound) {
-		allowed = 0 // so many at once are rather a fault than a day's work
-	}
-	allowed, err := s.takeOfHour(ctx, allowed, began)
-	if err != nil {
-		return nil, err
-	}
-	if held := len(lost) - allowed; held > 0 {
-		text := fmt.Sprintf("%d of %d appointments are missing from a complete list: nothing was deleted, please look", len(lost), linked)
-		s.log.WarnContext(ctx, "inferred deletions held back", "held", held, "suspected", len(lost), "linked", linked)
-		s.record("", "delete", "Skipped", codeHeldBack, text)
-		err := s.Store.PutDelta(ctx, store.Delta{Mailbox: s.mailbox, Event: "held", Kind: "held", Text: text, At: began})
-		return lost[:allowed], err
-	}
-	return lost, nil
-}
 
 // takeOfHour takes up to n of what the fleet may infer in this hour.
 func (s *session) takeOfHour(ctx context.Context, n int, now time.Time) (int, error) {

@@ -99,7 +99,10 @@ func TestCase_E24_AnExpiredSecretSuspendsOnceForAll(t *testing.T) {
 	}{
 		{"expired secret", "DSEX001", func(w *world, _ *string) { w.graph.ExpireSecret("old"); w.graph.RevokeTokens() },
 			func(w *world, secret *string) { *secret = "new" }},
-		{"wrong secret", "DSEX003", func(w *world, _ *string) { w.graph.SetClients(map[string][]string{"app": {"new"}}); w.graph.RevokeTokens() },
+		{"wrong secret", "DSEX003", func(w *world, _ *string) {
+			w.graph.SetClients(map[string][]string{"app": {"new"}})
+			w.graph.RevokeTokens()
+		},
 			func(w *world, secret *string) { *secret = "new" }},
 		{"unknown application", "DSEX002", func(w *world, _ *string) { w.graph.SetClients(map[string][]string{}); w.graph.RevokeTokens() },
 			func(w *world, _ *string) { w.graph.SetClients(nil) }},

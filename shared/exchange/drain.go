@@ -36,6 +36,10 @@ func (s *session) deal(ctx context.Context, due []*store.Link) error {
 		}
 		switch {
 		case onlyNotice(l):
+		case decided(l) && l.Sent == nil && l.Inbound == nil && l.BoardSent == nil:
+			if err := s.decide(ctx, l); err != nil {
+				return err
+			}
 		case l.Sent != nil:
 			if err := s.resolve(ctx, l); err != nil {
 				return err
@@ -142,12 +146,8 @@ func (s *session) drain(ctx context.Context, appointments []string) error {
 		if errs[i] != nil {
 			return errs[i]
 		}
-		if l.State == store.Released {
-			err := s.Store.PutDelta(ctx, store.Delta{Mailbox: s.mailbox, Event: l.OutlookSeen.EventID, Kind: "attendees",
-				Text: "the appointment is gone from the board, but its event has attendees and was left alone", At: now})
-			if err != nil {
-				return err
-			}
+		if err := s.leftAlone(ctx, l, now); err != nil {
+			return err
 		}
 		if l.Sent != nil && l.Sent.At.Equal(now) {
 			open = append(open, l)

@@ -36,6 +36,7 @@ func shows(e calendar.Event) bool { return e.Flow == appointment.Open || e.Flow 
 // iff it differs from its own shadow (R20); what does not is an echo, and only
 // its etag and time are kept (R21).
 func finding(l *store.Link, it calendar.Item, began time.Time) {
+	unhold(l, heldOutlook) // seen, or known to be gone by better evidence than absence
 	seen := &l.OutlookSeen
 	if it.Removed {
 		if seen.EventID != "" {

@@ -219,13 +219,13 @@ func (s *session) holdBack(ctx context.Context, a *adoption) error {
 		return nil
 	}
 	byGuid := map[string]single{}
-	var guids []string
+	found := suspects{side: heldMoveIn, of: map[string][]string{}, linked: len(a.matches) + len(a.remove)}
 	for _, r := range a.remove {
 		byGuid[r.event.ID] = r
-		guids = append(guids, r.event.ID)
+		found.of[r.event.ID] = nil // no link stands for it yet
 	}
-	allowed, err := s.capped(ctx, guids, len(a.matches)+len(a.remove), s.Now())
-	if err != nil || len(allowed) == len(guids) {
+	allowed, err := s.capped(ctx, found, nil, s.Now())
+	if err != nil || len(allowed) == len(found.of) {
 		return err
 	}
 	a.remove = nil

@@ -98,6 +98,9 @@ func (s *session) keep(ctx context.Context, round calendar.Round, window calenda
 	if err := s.unusable(ctx, shown, began); err != nil {
 		return err
 	}
+	if err := s.aligned(ctx, round, items); err != nil {
+		return err
+	}
 	err = s.update(ctx, changed, func(l *store.Link) error {
 		if l.ETag != "" {
 			finding(l, found[l.Appointment], began)
@@ -320,8 +323,9 @@ func (s *session) reclaim(ctx context.Context, e calendar.Event, guid string, ge
 // and before the delta link advances: after a crash it is found again.
 func (s *session) deleteSecond(ctx context.Context, e calendar.Event, guid string) error {
 	if e.Attendees > 0 {
-		return s.Store.PutDelta(ctx, store.Delta{Mailbox: s.mailbox, Event: e.ID, Kind: "attendees",
-			Text: "a second event of an appointment has attendees and was left alone", At: s.Now()})
+		d := store.Delta{Mailbox: s.mailbox, Event: e.ID, Kind: "second", Text: "a second event of an appointment has attendees and was left alone", At: s.Now()}
+		d.Start, d.End, _ = e.Content.Times()
+		return s.Store.PutDelta(ctx, d)
 	}
 	results, err := s.Calendar.Apply(ctx, s.mailbox, []calendar.Write{{Op: calendar.Delete, ID: e.ID, ETag: e.ETag}})
 	if err != nil {
@@ -347,7 +351,10 @@ func (s *session) missing(ctx context.Context, items []calendar.Item, series map
 	for _, it := range items {
 		listed[it.ID] = !it.Removed
 	}
-	lost := slices.Collect(maps.Keys(series))
+	found := suspects{side: heldOutlook, of: maps.Clone(series)}
+	if found.of == nil {
+		found.of = map[string][]string{}
+	}
 	linked, counted := 0, map[string]bool{}
 	for _, l := range links {
 		id := l.OutlookSeen.EventID
@@ -364,10 +371,11 @@ func (s *session) missing(ctx context.Context, items []calendar.Item, series map
 		linked++
 		start, end, ok := l.OutlookSeen.Content.Times()
 		if ok && window.Overlaps(start, end) && !listed[id] && l.Inbound == nil && l.Sent == nil && l.Updated.Before(began) {
-			lost = append(lost, l.Appointment)
+			found.of[l.Appointment] = []string{l.Appointment}
 		}
 	}
-	lost, err = s.capped(ctx, lost, linked, began)
+	found.linked = linked
+	lost, err := s.capped(ctx, found, links, began)
 	if err != nil {
 		return err
 	}
@@ -384,6 +392,7 @@ func (s *session) missing(ctx context.Context, items []calendar.Item, series map
 	}
 	return s.update(ctx, single, func(l *store.Link) error {
 		if l.OutlookSeen.EventID != "" && l.Inbound == nil && l.Sent == nil && l.Updated.Before(began) {
+			unhold(l, heldOutlook)
 			l.Inbound = &store.Inbound{Removed: true, Inferred: true, Found: began}
 			l.DueAt = began
 		}

@@ -94,6 +94,9 @@ type Link struct {
 	// Refused is what Outlook's shadow was before a finding that the board refused
 	// for good was taken as seen: a retry goes back to it.
 	Refused appointment.Content
+	// Held: the appointment was missed on one side, together with so many others that
+	// nothing is concluded from it until a person decides (R28); nil = it is not.
+	Held *Held
 	// Planner is what the planner is told of a failure on the board (mailboxes only).
 	Planner PlannerNotice
 	// Failure says why the state is failed, skipped or still pending: a stable
@@ -152,6 +155,16 @@ type OutlookSeen struct {
 	// deleted (R29), a copy of a meeting (Organizer false) is never written.
 	Attendees int
 	Organizer bool
+}
+
+// Held is a suspected deletion that is held back, or what was decided on it.
+type Held struct {
+	Side              string // where it was missed: "outlook" or "board"
+	Reason            string // for people
+	Suspected, Linked int    // how many were missed at once, of how many
+	Since             time.Time
+	Verdict           string // "" = nobody has decided, "released", "refused"
+	Open              bool   // the verdict is still to be carried out
 }
 
 // PlannerNotice is where the notification of a link's failure stands. What it

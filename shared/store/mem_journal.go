@@ -127,7 +127,33 @@ func (m *Mem) PutDelta(ctx context.Context, d Delta) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if was, ok := m.deltas[[2]string{d.Mailbox, d.Event}]; ok && !d.news(was) {
+		d.Dismissed = was.Dismissed
+	}
 	m.deltas[[2]string{d.Mailbox, d.Event}] = d.at(m.now())
+	return nil
+}
+
+func (m *Mem) DismissDelta(ctx context.Context, mailbox, event string) error {
+	if err := alive(ctx, "store: dismiss delta"); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if d, ok := m.deltas[[2]string{mailbox, event}]; ok {
+		d.Dismissed = instant(m.now())
+		m.deltas[[2]string{mailbox, event}] = d
+	}
+	return nil
+}
+
+func (m *Mem) RemoveDelta(ctx context.Context, mailbox, event string) error {
+	if err := alive(ctx, "store: remove delta"); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.deltas, [2]string{mailbox, event})
 	return nil
 }
 
@@ -139,7 +165,7 @@ func (m *Mem) Deltas(ctx context.Context, mailbox string, limit int) ([]Delta, e
 	defer m.mu.Unlock()
 	var out []Delta
 	for key, d := range m.deltas {
-		if mailbox == "" || key[0] == mailbox {
+		if (mailbox == "" || key[0] == mailbox) && d.Dismissed.IsZero() {
 			out = append(out, d)
 		}
 	}

@@ -223,10 +223,17 @@ type Parked struct {
 // appointment, or was left alone on purpose.
 type Delta struct {
 	Mailbox, Event string
-	Kind           string // "series", "attendees", "second", "held"
+	Kind           string // "time", "attendees", "second", "series", "movein", "held", ...
 	Text           string // for people; no content of filtered events (R19)
 	Start, End     time.Time
-	At             time.Time
+	At             time.Time // when it was last seen
+	// Dismissed is when a person took it off the list; zero = it is on it.
+	Dismissed time.Time
+}
+
+// news reports whether d says something else than was says.
+func (d Delta) news(was Delta) bool {
+	return d.Kind != was.Kind || d.Text != was.Text || !d.Start.Equal(was.Start) || !d.End.Equal(was.End)
 }
 
 // Links is the state of links and heads.
@@ -315,9 +322,15 @@ type Journal interface {
 	ParkedMessages(ctx context.Context, limit int) ([]*Parked, error)
 	// Unpark removes a parked message; one that is not there is no error.
 	Unpark(ctx context.Context, id string) error
-	// PutDelta stores d, one row per mailbox and event.
+	// PutDelta stores d, one row per mailbox and event. One that was dismissed stays
+	// so, unless d says something else than the row did.
 	PutDelta(ctx context.Context, d Delta) error
-	// Deltas returns the deltas of a mailbox ("" = of all), newest first, at most limit.
+	// DismissDelta takes a row off the list; it is no error if there is none.
+	DismissDelta(ctx context.Context, mailbox, event string) error
+	// RemoveDelta forgets a row, as what it tells of is no more; likewise.
+	RemoveDelta(ctx context.Context, mailbox, event string) error
+	// Deltas returns the deltas of a mailbox ("" = of all) that are not dismissed,
+	// newest first, at most limit.
 	Deltas(ctx context.Context, mailbox string, limit int) ([]Delta, error)
 	// Audit appends an entry: who has changed what.
 	Audit(ctx context.Context, e AuditEntry) error

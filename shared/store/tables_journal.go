@@ -144,11 +144,45 @@ func (t *Tables) Unpark(ctx context.Context, id string) error {
 func (t *Tables) PutDelta(ctx context.Context, d Delta) error {
 	const op = "store: put delta"
 	d = d.at(t.now())
+	was, err := t.delta(ctx, op, d.Mailbox, d.Event)
+	if err != nil {
+		return err
+	}
+	if was != nil && !d.news(*was) {
+		d.Dismissed = was.Dismissed
+	}
+	return t.putDelta(ctx, op, d)
+}
+
+func (t *Tables) delta(ctx context.Context, op, mailbox, event string) (*Delta, error) {
+	r, err := t.find(ctx, op, t.deltas, key(mailbox), key(event))
+	if err != nil || r == nil {
+		return nil, err
+	}
+	return decodeRow[Delta](op, r)
+}
+
+func (t *Tables) putDelta(ctx context.Context, op string, d Delta) error {
 	c, err := encode(&d)
 	if err != nil {
 		return unreadable(op, err)
 	}
 	_, err = t.upsert(ctx, op, t.deltas, key(d.Mailbox), key(d.Event), c)
+	return err
+}
+
+func (t *Tables) DismissDelta(ctx context.Context, mailbox, event string) error {
+	const op = "store: dismiss delta"
+	d, err := t.delta(ctx, op, mailbox, event)
+	if err != nil || d == nil {
+		return err
+	}
+	d.Dismissed = instant(t.now())
+	return t.putDelta(ctx, op, *d)
+}
+
+func (t *Tables) RemoveDelta(ctx context.Context, mailbox, event string) error {
+	_, err := t.remove(ctx, "store: remove delta", t.deltas, key(mailbox), key(event), "*")
 	return err
 }
 
@@ -160,7 +194,9 @@ func (t *Tables) Deltas(ctx context.Context, mailbox string, limit int) ([]Delta
 	found, _, err := listRows[Delta](ctx, t, "store: deltas", t.deltas, filter, "", 0)
 	var out []Delta
 	for _, d := range found {
-		out = append(out, *d)
+		if d.Dismissed.IsZero() {
+			out = append(out, *d)
+		}
 	}
 	slices.SortFunc(out, deltaOrder)
 	return first(out, limit), err

@@ -247,6 +247,14 @@ func (f *Flaky) PutDelta(ctx context.Context, d store.Delta) error {
 	return flaky0(f, "PutDelta", func() error { return f.Store.PutDelta(ctx, d) })
 }
 
+func (f *Flaky) DismissDelta(ctx context.Context, mailbox, event string) error {
+	return flaky0(f, "DismissDelta", func() error { return f.Store.DismissDelta(ctx, mailbox, event) })
+}
+
+func (f *Flaky) RemoveDelta(ctx context.Context, mailbox, event string) error {
+	return flaky0(f, "RemoveDelta", func() error { return f.Store.RemoveDelta(ctx, mailbox, event) })
+}
+
 func (f *Flaky) Deltas(ctx context.Context, mailbox string, limit int) ([]store.Delta, error) {
 	return flaky1(f, "Deltas", func() ([]store.Delta, error) { return f.Store.Deltas(ctx, mailbox, limit) })
 }

@@ -243,6 +243,44 @@ func testParked(t *testing.T, s store.Store) {
 	}
 }
 
+// testDeltasDismissed: a row that a person has taken off the list stays away until
+// it says something else; one that is removed is forgotten.
+func testDeltasDismissed(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	d := store.Delta{Mailbox: mailbox, Event: "e/1", Kind: "time", Text: "no usable time", Start: base, End: base.Add(time.Hour), At: base}
+	put := func(d store.Delta, want int) {
+		t.Helper()
+		if err := s.PutDelta(ctx, d); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Deltas(ctx, mailbox, 10); err != nil || len(got) != want {
+			t.Errorf("%+v, %v; want %d", got, err, want)
+		}
+	}
+	put(d, 1)
+	for range 2 {
+		if err := s.DismissDelta(ctx, mailbox, "e/1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.At = base.Add(24 * time.Hour)
+	put(d, 0)
+	d.Start = base.Add(time.Minute)
+	put(d, 1)
+	if err := s.DismissDelta(ctx, mailbox, "e/1"); err != nil {
+		t.Fatal(err)
+	}
+	for _, event := range []string{"e/1", "e/1", "no such"} {
+		if err := s.RemoveDelta(ctx, mailbox, event); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.DismissDelta(ctx, mailbox, event); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(d, 1)
+}
+
 func testDeltas(t *testing.T, s store.Store) {
 	ctx := t.Context()
 	delta := func(box, event string, at int) store.Delta {

@@ -69,6 +69,7 @@ func Run(t *testing.T, open Open) {
 		{"TransactionPages", testTransactionPages},
 		{"Parked", testParked},
 		{"Deltas", testDeltas},
+		{"DeltasDismissed", testDeltasDismissed},
 		{"Connectors", testConnectors},
 		{"Audit", testAudit},
 		{"Prune", testPrune},
