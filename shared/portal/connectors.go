@@ -116,6 +116,12 @@ func parsePairs(text, sign string) (map[string]string, error) {
 	return out, nil
 }
 
+func (p *Portal) connectorFields(r *http.Request, _ Principal) (view, error) {
+	id := r.PathValue("id")
+	fields, err := p.Backoffice.Fields(r.Context(), id)
+	return view{Template: "fields", Title: "Fields", Data: map[string]any{"ID": id, "Fields": fields}}, refused(err)
+}
+
 func (p *Portal) testConnector(r *http.Request, who Principal) (view, error) {
 	id := r.PostFormValue("id")
 	checks, err := p.Backoffice.Test(r.Context(), who.Who(), id)

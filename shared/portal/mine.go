@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/dime-scheduler/connectors/shared/exchange"
 	"github.com/dime-scheduler/connectors/shared/store"
 )
 
@@ -31,5 +32,18 @@ func (p *Portal) mine(r *http.Request, person Principal) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	return view{Template: "mine", Title: "My calendar", Data: map[string]any{"Resources": own}}, nil
+	type mine struct {
+		Resource    *store.Resource
+		Preferences exchange.PreferencesView
+		Form        map[string]any
+	}
+	var all []mine
+	for _, x := range own {
+		v, err := p.Exchange.Preferences(r.Context(), x.No)
+		if err != nil {
+			return view{}, err
+		}
+		all = append(all, mine{x, v, formOfChoices(v.Effective)})
+	}
+	return view{Template: "mine", Title: "My calendar", Data: map[string]any{"Calendars": all}}, nil
 }

@@ -69,12 +69,17 @@ func New(o Options) (*Portal, error) {
 		p.mux.HandleFunc("POST /signin", p.localSignedIn)
 	}
 	p.page("GET /{$}", everybody, p.home)
+	p.page("GET /mine", everybody, p.mine)
+	p.page("POST /mine", everybody, p.saveMine)
 
 	// what happened
 	p.page("GET /appointments", admins, p.appointments)
 	p.page("GET /appointments/{guid}", admins, p.appointment)
 	p.page("GET /transactions", admins, p.transactions)
 	p.page("GET /deltas", admins, p.deltas)
+	p.page("POST /deltas/remove", admins, p.deleteDeltas)
+	p.page("GET /held", admins, p.held)
+	p.page("POST /held", admins, p.decideHeld)
 	p.page("GET /parked", admins, p.parked)
 	p.page("GET /audit", admins, p.audit)
 
@@ -89,10 +94,20 @@ func New(o Options) (*Portal, error) {
 	p.page("POST /mailboxes/takespart", admins, p.takesPart)
 	p.page("POST /mailboxes/turnoff", admins, p.turnOff)
 
+	p.page("GET /preferences", admins, p.preferences)
+	p.page("POST /preferences", admins, p.savePreferences)
+	p.page("GET /settings", admins, p.settings)
+	p.page("POST /settings", admins, p.saveSettings)
+	p.page("GET /rules", admins, p.rules)
+	p.page("POST /rules", admins, p.saveRules)
+	p.page("GET /categories", admins, p.categories)
+	p.page("POST /categories", admins, p.saveCategories)
+
 	// back offices
 	p.page("GET /connectors", admins, p.connectors)
 	p.page("GET /connectors/new", admins, p.newConnector)
 	p.page("GET /connectors/{id}", admins, p.connector)
+	p.page("GET /connectors/{id}/fields", admins, p.connectorFields)
 	p.page("POST /connectors/save", admins, p.saveConnector)
 	p.page("POST /connectors/test", admins, p.testConnector)
 	p.page("POST /connectors/steer", admins, p.steerConnector)

@@ -153,8 +153,8 @@ type section struct {
 type link struct{ Path, Name string }
 
 var navigation = []section{
-	{"What happened", []link{{"/appointments", "Appointments"}, {"/transactions", "Transactions"}, {"/deltas", "Deltas"}, {"/parked", "Parked messages"}, {"/audit", "Audit"}}},
-	{"Exchange", []link{{"/mailboxes", "Resources and mailboxes"}}},
+	{"What happened", []link{{"/appointments", "Appointments"}, {"/transactions", "Transactions"}, {"/deltas", "Deltas"}, {"/held", "Deletions held back"}, {"/parked", "Parked messages"}, {"/audit", "Audit"}}},
+	{"Exchange", []link{{"/mailboxes", "Resources and mailboxes"}, {"/settings", "Settings"}, {"/rules", "Rules"}, {"/categories", "Categories"}}},
 	{"Back offices", []link{{"/connectors", "Connectors"}, {"/actions", "Action URIs"}, {"/board", "Planning board"}}},
 }
 
