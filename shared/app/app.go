@@ -124,7 +124,7 @@ func (a *App) wire(s settings.Settings, id *identity, version string, log *slog.
 	a.wireBackoffice(s, id, board, log)
 	a.Redrive = redrive{&exchange.Redrive{Store: a.store, Bus: a.Bus, DeadLetters: (&deadLetters{a.Bus.DeadLetters(), a.store, log}).empty, Now: a.now, Log: log},
 		&backoffice.Redrive{Store: a.store, Bus: a.Bus.Backoffice(), Now: a.now, Log: log}}
-	a.Health = &health.Monitor{Version: version, Log: log, Lag: a.lag, Parked: a.parked, TakePart: a.takePart, Probes: []health.Probe{
+	a.Health = &health.Monitor{Version: version, Log: log, Lag: a.lag, Parked: a.parked, Suspended: a.suspended, TakePart: a.takePart, Probes: []health.Probe{
 		{Name: "tables", Ask: a.store.Ping},
 		{Name: "serviceBus", Ask: a.Bus.Ping},
 		{Name: "keyVault", Ask: func(ctx context.Context) error { _, err := a.Keys(ctx); return err }},
@@ -182,6 +182,24 @@ func (a *App) lag(ctx context.Context) (time.Duration, error) {
 		}
 	}
 	return longest, nil
+}
+
+// suspended counts the suspended targets by their code, those that follow a
+// service with it.
+func (a *App) suspended(ctx context.Context) (map[string]int, error) {
+	out := map[string]int{}
+	for _, kind := range []store.TargetKind{store.Mailbox, store.Connector} {
+		targets, err := a.store.Targets(ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range targets {
+			if !t.SuspendedSince.IsZero() {
+				out[t.SuspendedCode]++
+			}
+		}
+	}
+	return out, nil
 }
 
 // parked is how many messages wait for a person, up to 100.

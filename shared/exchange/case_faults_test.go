@@ -165,6 +165,10 @@ func TestCase_E24_AnExpiredSecretSuspendsOnceForAll(t *testing.T) {
 				}
 			}
 			w.shows("R3", planned("Moves", 5), born("Mine", 7))
+			all, resumed := w.operations("resume all"), w.operations("resume")
+			if len(all) != 1 || len(resumed) != 5 || resumed[4].At.Sub(all[0].At) > 2*time.Minute {
+				t.Errorf("%d mailboxes resumed, the last %s after Graph: want all five within a minute or two", len(resumed), resumed[len(resumed)-1].At.Sub(all[0].At))
+			}
 			if row, err := w.mem.Target(context.Background(), store.Service, "graph"); err != nil || !row.SuspendedSince.IsZero() {
 				t.Errorf("Graph is still suspended: %+v, %v", row, err)
 			}
@@ -222,4 +226,33 @@ func TestRule_R39_ABoardThatRejectsTheKeyLosesNothing(t *testing.T) {
 	w.board.SetFault(nil)
 	w.timers()
 	w.shows("R1", planned("Repair", 5), born("Mine", 7))
+}
+
+// A person who has set a new secret presses Retry: nobody waits for the next probe.
+func TestCase_E24_ARetryTriesGraphAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2, options{})
+	secret := "old"
+	w.signIn(func() (string, error) { return secret, nil })
+	a := w.plan("Repair", 1, "R1", "R2")
+	w.settle()
+	w.graph.ExpireSecret("old")
+	w.graph.RevokeTokens()
+	w.drag(a.GUID, 5)
+	w.settle()
+	w.forget()
+	secret = "new"
+	began := w.clock()
+	if _, err := w.desk().RetryAll(context.Background(), "admin", w.mailbox("R1")); err != nil {
+		t.Fatal(err)
+	}
+	for w.deliver() {
+		w.idle()
+	}
+	w.shows("R1", planned("Repair", 5))
+	if took := w.clock().Sub(began); took > time.Minute {
+		t.Errorf("it took %s", took)
+	}
+	w.settle()
+	w.shows("R2", planned("Repair", 5))
 }

@@ -81,6 +81,11 @@ func (d *Desk) retry(ctx context.Context, mailbox string, appointments []string)
 		if err := d.probeNow(ctx, store.Mailbox, mailbox); err != nil {
 			return err
 		}
+		if row.SuspendedBy != "" {
+			if err := d.probeNow(ctx, store.Service, row.SuspendedBy); err != nil {
+				return err
+			}
+		}
 	}
 	if err := d.Store.TouchDue(ctx, store.Mailbox, mailbox, now.Add(dueSoon)); err != nil {
 		return err

@@ -192,6 +192,9 @@ func TestRule_R28_TheBoardsListIsHeldBackToo(t *testing.T) {
 	if n := len(w.held()); n != 0 {
 		t.Errorf("a person is asked again for %d", n)
 	}
+	if rows, err := w.desk().Deltas(context.Background(), exchange.DeltaFilter{Kind: "held"}); err != nil || len(rows) != 0 {
+		t.Errorf("a person is asked again: %+v, %v", rows, err)
+	}
 	lists.none = false
 	day()
 	lists.none = true

@@ -29,6 +29,9 @@ type Report struct {
 	// Parked is how many messages could not be used and wait for a person, 100
 	// at most; absent if it is not known.
 	Parked *int `json:"parkedMessages,omitempty"`
+	// Suspended is how many targets are suspended, by the stable code that says why;
+	// absent if there is none, or it is not known.
+	Suspended map[string]int `json:"suspended,omitempty"`
 	// TakePart is how many resources take part with a calendar, the number that is
 	// licensed; absent if it is not known.
 	TakePart *int `json:"resourcesTakingPart,omitempty"`
@@ -56,6 +59,8 @@ type Monitor struct {
 	Lag func(ctx context.Context) (time.Duration, error)
 	// Parked counts the messages that could not be used, up to 100; may be nil.
 	Parked func(ctx context.Context) (int, error)
+	// Suspended counts the suspended targets by code; may be nil.
+	Suspended func(ctx context.Context) (map[string]int, error)
 	// TakePart counts the resources that take part with a calendar; may be nil.
 	TakePart func(ctx context.Context) (int, error)
 	Log      *slog.Logger // nil = nowhere
@@ -93,6 +98,14 @@ func (m *Monitor) Check(ctx context.Context) Report {
 		lag, err = m.Lag(ctx)
 		return err
 	})
+	var suspended map[string]int
+	suspendedAnswer := ask(ctx, func(ctx context.Context) (err error) {
+		if m.Suspended == nil {
+			return errors.New("not known")
+		}
+		suspended, err = m.Suspended(ctx)
+		return err
+	})
 	var parked int
 	parkedAnswer := ask(ctx, func(ctx context.Context) (err error) {
 		if m.Parked == nil {
@@ -121,6 +134,9 @@ func (m *Monitor) Check(ctx context.Context) Report {
 	if await(ctx, lagAnswer) == nil {
 		seconds := int64(lag / time.Second)
 		report.LagSeconds = &seconds
+	}
+	if await(ctx, suspendedAnswer) == nil {
+		report.Suspended = suspended
 	}
 	if await(ctx, parkedAnswer) == nil {
 		report.Parked = &parked

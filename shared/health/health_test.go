@@ -123,3 +123,16 @@ func TestEveryReasonHasASentence(t *testing.T) {
 		}
 	}
 }
+
+// What is suspended is counted by its reason; the app itself is as ready as before.
+func TestSuspendedTargetsAreCounted(t *testing.T) {
+	m := &Monitor{Suspended: func(context.Context) (map[string]int, error) { return map[string]int{"DSEX001": 3, "DSEX009": 1}, nil }}
+	r := m.Check(t.Context())
+	if !r.Ready || r.Suspended["DSEX001"] != 3 || r.Suspended["DSEX009"] != 1 {
+		t.Errorf("%+v", r)
+	}
+	m = &Monitor{Suspended: func(context.Context) (map[string]int, error) { return nil, errors.New("no") }}
+	if r := m.Check(t.Context()); !r.Ready || r.Suspended != nil {
+		t.Errorf("not known: %+v", r)
+	}
+}
