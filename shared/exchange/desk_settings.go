@@ -21,6 +21,8 @@ type SettingsView struct {
 	// Problems says what in the stored row does not make sense, and what holds instead.
 	Problems []string `json:"problems,omitempty"`
 	ETag     string   `json:"etag"`
+	// Effective are the preferences that hold for whoever has said nothing: complete.
+	Effective Choices `json:"effective"`
 }
 
 // Settings returns the settings as they hold.
@@ -30,7 +32,7 @@ func (d *Desk) Settings(ctx context.Context) (SettingsView, error) {
 		return SettingsView{}, err
 	}
 	s, problems := readSettings(text)
-	return SettingsView{Settings: s, Problems: problems, ETag: etag}, nil
+	return SettingsView{Settings: s, Problems: problems, ETag: etag, Effective: effective(s, []*store.Preferences{nil}).choices()}, nil
 }
 
 // SetSettings replaces the settings by the JSON of an administrator, if the row

@@ -94,7 +94,7 @@ func (p *Portal) settings(r *http.Request, _ Principal) (view, error) {
 		reminder = strconv.Itoa(*m)
 	}
 	return view{Template: "settings", Title: "Exchange settings", Data: map[string]any{
-		"V": v, "S": v.Settings, "Reminder": reminder, "Form": formOfChoices(v.Settings.Preferences), "Said": v.Settings.Preferences.OptIn != nil,
+		"V": v, "S": v.Settings, "Reminder": reminder, "Form": formOfChoices(v.Effective),
 	}}, err
 }
 

@@ -22,7 +22,9 @@ func steered(o *Options) { o.Exchange.Bus, o.Exchange.Board = quiet{}, labels{} 
 
 func TestSettings(t *testing.T) {
 	s := newSite(t, steered)
-	s.holds(s.read(Base+"/settings", chief, 200), "From the board to Outlook")
+	// What nobody has said is shown as it holds, so that saving changes nothing else.
+	s.holds(s.read(Base+"/settings", chief, 200), "From the board to Outlook", `value="busy" checked`, `value="normal" checked`)
+	s.lacks(s.read(Base+"/settings", chief, 200), `value="private" checked`)
 	page := s.post("/settings", chief, 200, "toOutlook", "1", "wins", "outlook", "resourcesMay", "time", "optIn", "1", "showAs", "busy", "sensitivity", "normal", "daysBack", "14", "reminder", "0")
 	s.holds(page, "Saved", `name="resourcesMay" value="time" checked`, `name="daysBack" value="14"`, `name="reminder" value="0"`)
 	v, err := s.portal.Exchange.Settings(t.Context())

@@ -20,9 +20,12 @@ func (p *Portal) connectors(r *http.Request, _ Principal) (view, error) {
 
 // The choices of a connector's form.
 var (
-	connectorTypes = []backoffice.Type{backoffice.BusinessCentral, backoffice.NAV, backoffice.Webhook}
-	connectorAPIs  = []backoffice.API{backoffice.REST, backoffice.SOAPPage, backoffice.SOAPCodeunit, backoffice.ODataAction}
-	connectorAuths = []backoffice.Auth{backoffice.NoAuth, backoffice.Basic, backoffice.NTLM, backoffice.Windows, backoffice.Entra, backoffice.OAuthBody, backoffice.OAuthBasic, backoffice.Identity}
+	connectorTypes = []option{{string(backoffice.BusinessCentral), "Business Central"}, {string(backoffice.NAV), "Dynamics NAV"}, {string(backoffice.Webhook), "Webhook"}}
+	connectorAPIs  = []option{{string(backoffice.REST), "REST (API page, webhook)"}, {string(backoffice.SOAPPage), "SOAP page"},
+		{string(backoffice.SOAPCodeunit), "SOAP codeunit"}, {string(backoffice.ODataAction), "OData action"}}
+	connectorAuths = []option{{string(backoffice.NoAuth), "none"}, {string(backoffice.Basic), "basic: password or web service key"}, {string(backoffice.NTLM), "NTLM"},
+		{string(backoffice.Windows), "Windows (NTLM)"}, {string(backoffice.Entra), "Microsoft Entra (OAuth2)"}, {string(backoffice.OAuthBody), "OAuth2, credentials in the body"},
+		{string(backoffice.OAuthBasic), "OAuth2, credentials in the header"}, {string(backoffice.Identity), "the app's own identity"}}
 )
 
 func connectorView(title string, v backoffice.View, isNew bool, checks []backoffice.Check) view {
