@@ -74,6 +74,9 @@ param portalClientId string = ''
 @description('Administrators of the portal besides those with its app role Administrator: e-mail addresses or object ids, separated by commas.')
 param portalAdmins string = ''
 
+@description('Whether administrators may enter passwords of back offices in the portal, which stores them in Key Vault. Without it the app can read secrets and not write them, and connectors name secrets that somebody else has put there. Means nothing without a portal.')
+param portalStoresSecrets bool = true
+
 var token = uniqueString(resourceGroup().id, environmentName)
 var tags = { application: 'dimescheduler-connectors', environment: environmentName }
 
@@ -120,6 +123,7 @@ module roles 'modules/roles.bicep' = {
     mailboxesQueue: bus.outputs.MAILBOXES_QUEUE
     backofficeQueue: bus.outputs.BACKOFFICE_QUEUE
     insightsName: monitoring.outputs.insightsName
+    appStoresSecrets: portalStoresSecrets && !empty(portalClientId)
   }
 }
 
