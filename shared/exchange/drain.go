@@ -264,6 +264,9 @@ func (s *session) conflict(ctx context.Context, l *store.Link, err error) error 
 		return s.linkFailed(ctx, l, err, false)
 	}
 	lost := gone(err)
+	if !lost && e.Type == calendar.Master {
+		return s.put(ctx, l, func(l *store.Link) { madeSeries(l, s.Now()) })
+	}
 	if !lost {
 		// Deleting writes, too: what stands in Deleted Items is not to be written (R27).
 		there, err := s.inView(ctx, e)

@@ -137,7 +137,7 @@ func (s *session) decide(ctx context.Context, l *store.Link) error {
 func (s *session) keepEvent(ctx context.Context, l *store.Link, done func(*store.Link)) error {
 	e, err := s.Calendar.Event(ctx, s.mailbox, l.OutlookSeen.EventID)
 	lost := gone(err)
-	if err == nil {
+	if err == nil && e.Type != calendar.Master {
 		var there bool
 		there, err = s.inView(ctx, e)
 		lost = err == nil && !there
@@ -154,6 +154,10 @@ func (s *session) keepEvent(ctx context.Context, l *store.Link, done func(*store
 	}
 	return s.put(ctx, l, func(l *store.Link) {
 		done(l)
+		if e.Type == calendar.Master {
+			madeSeries(l, s.Now())
+			return
+		}
 		finding(l, calendar.Item{Event: e}, s.Now())
 	})
 }

@@ -23,6 +23,9 @@ func (s *session) removed(ctx context.Context, l *store.Link) error {
 	if err != nil && !gone(err) {
 		return s.linkFailed(ctx, l, err, false)
 	}
+	if err == nil && e.Type == calendar.Master && !s.paired[l.Appointment] {
+		return s.doubtful(ctx, l, e.ID, false)
+	}
 	if err == nil && !s.seriesGone[series] {
 		there, err := s.inView(ctx, e)
 		if err != nil {
@@ -37,7 +40,7 @@ func (s *session) removed(ctx context.Context, l *store.Link) error {
 		}
 	}
 	if series != "" && !l.Inbound.Inferred {
-		return s.doubtful(ctx, l)
+		return s.doubtful(ctx, l, series, true)
 	}
 	out, err := s.optedOut(ctx)
 	switch {

@@ -51,6 +51,8 @@ func (s *session) resolve(ctx context.Context, l *store.Link) error {
 		})
 	case err != nil:
 		return s.linkFailed(ctx, l, err, true)
+	case e.Type == calendar.Master:
+		return s.put(ctx, l, func(l *store.Link) { madeSeries(l, s.Now()) })
 	}
 	if calendar.Op(l.Sent.Op) == calendar.Delete {
 		there, err := s.inView(ctx, e)
@@ -117,6 +119,10 @@ func (s *session) resolveCreate(ctx context.Context, l *store.Link) error {
 			return
 		}
 		take(l, mine[0])
+		if mine[0].Type == calendar.Master {
+			madeSeries(l, s.Now())
+			return
+		}
 		finding(l, calendar.Item{Event: mine[0]}, s.Now())
 		l.DueAt = s.Now()
 	})

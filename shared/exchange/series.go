@@ -191,17 +191,19 @@ func (s *session) suspect(ctx context.Context, appointments []string, began time
 	})
 }
 
-// doubtful deals with an occurrence whose id leads nowhere. That is no proof that
-// it is gone: an edit of the pattern gives all of them other ids. The series is
-// read again; what it does not show then is gone.
-func (s *session) doubtful(ctx context.Context, l *store.Link) error {
+// doubtful deals with an occurrence whose id leads nowhere, or with an event that
+// a person has made a series. That is no proof that it is gone: an edit of the
+// pattern gives all of them other ids. The series is read again; what it does not
+// show then is gone.
+func (s *session) doubtful(ctx context.Context, l *store.Link, series string, doubt bool) error {
+	s.paired[l.Appointment] = true
 	window := s.window(s.Now())
 	if start, end, ok := l.OutlookSeen.Content.Times(); ok {
 		window.Start = earlier(window.Start, start.Add(-maxShift))
 		window.End = later(window.End, end.Add(maxShift))
 	}
 	s.links, s.former = nil, nil
-	lost, err := s.readOne(ctx, l.OutlookSeen.Series, seriesNews{doubt: true}, window, s.Now())
+	lost, err := s.readOne(ctx, series, seriesNews{doubt: doubt}, window, s.Now())
 	if err != nil && !isOurs(fault.Of(err)) {
 		return s.linkFailed(ctx, l, err, false)
 	}
@@ -216,6 +218,16 @@ func (s *session) doubtful(ctx context.Context, l *store.Link) error {
 			l.Inbound.Inferred, l.DueAt = true, s.Now()
 		}
 	})
+}
+
+// madeSeries notes of a link whose event a person has made a series, which the
+// round that will tell has not told yet, that its place in it is to be found.
+// Nothing may be written before: the id is that of the whole series now, and
+// what is meant for one appointment would be done to all of the person's events.
+func madeSeries(l *store.Link, now time.Time) {
+	l.Sent = nil
+	l.Inbound = &store.Inbound{Removed: true, Found: now}
+	l.DueAt = now
 }
 
 // freshen reads an occurrence before it is written, if another of its series was

@@ -121,6 +121,7 @@ type session struct {
 	// seriesGone are the series that a read of this session proved to be gone, and
 	// wrote those of which it wrote an occurrence.
 	seriesGone, wrote map[string]bool
+	paired            map[string]bool // links that were looked for in a series in this session
 	failed            map[string]bool // links that have failed since their planner's notification was looked at
 	journal           []store.Transaction
 	cause             trace.Cause
@@ -143,7 +144,7 @@ func (w *Worker) open(ctx context.Context, n bus.Nudge) (*session, error) {
 		return nil, err
 	}
 	s := &session{Worker: w, mailbox: n.Target, row: row, log: log,
-		conflicts: map[string]int{}, seriesGone: map[string]bool{}, wrote: map[string]bool{}, failed: map[string]bool{}}
+		conflicts: map[string]int{}, seriesGone: map[string]bool{}, wrote: map[string]bool{}, paired: map[string]bool{}, failed: map[string]bool{}}
 	s.begin(ctx, n.Reason)
 	now := w.Now()
 	if !row.Participates && row.Leaving == "" {
