@@ -26,6 +26,9 @@ func (s *session) leaveMailbox(ctx context.Context, _ bus.Nudge) error {
 		}
 		removed = max(removed, len(doomed))
 		if len(doomed) == 0 {
+			if told, err := s.untell(ctx); err != nil || !told {
+				return err
+			}
 			return s.left(ctx, order, removed)
 		}
 		var due []*store.Link
@@ -45,6 +48,31 @@ func (s *session) leaveMailbox(ctx context.Context, _ bus.Nudge) error {
 		}
 	}
 	return s.book(ctx, s.Now().Add(dueSoon), false)
+}
+
+// untell takes away what planners were told of events that are nobody's concern any
+// more; done is false if the board could not be told now, and that is booked.
+func (s *session) untell(ctx context.Context) (done bool, err error) {
+	links, err := s.Store.Links(ctx, s.mailbox)
+	if err != nil {
+		return false, err
+	}
+	if err := s.staleNotices(ctx, links); err != nil {
+		return false, err
+	}
+	if links, err = s.Store.Links(ctx, s.mailbox); err != nil {
+		return false, err
+	}
+	var next time.Time
+	for _, l := range links {
+		if due := l.Planner.Due; !due.IsZero() {
+			next = sooner(next, due)
+		}
+	}
+	if next.IsZero() {
+		return true, nil
+	}
+	return false, s.book(ctx, next, false)
 }
 
 // partWith lets go of all events but those that are to be deleted, and returns
@@ -71,7 +99,7 @@ func (s *session) partWith(ctx context.Context, order store.Leaving) (doomed []*
 			l.DueAt = time.Time{}
 		case order == store.LeavingRemove && goes(l, now):
 			if !l.Wanted.Absent {
-				l.Wanted.Absent, l.Inbound, l.BoardSent = true, nil, nil
+				l.Wanted.Absent, l.Inbound, l.BoardSent, l.State = true, nil, nil, store.Pending
 			}
 			if l.DueAt.IsZero() {
 				l.DueAt = now
@@ -92,11 +120,14 @@ func (s *session) partWith(ctx context.Context, order store.Leaving) (doomed []*
 	return doomed, nil
 }
 
-// goes reports whether the event of a link is one that is removed with its resource.
+// goes reports whether the event of a link is one that is removed with its resource:
+// no occurrence of a series, which is its person's though it was planned once. One
+// whose removal was refused stays.
 func goes(l *store.Link, now time.Time) bool {
 	start, _, ok := l.OutlookSeen.Content.Times()
-	return ok && start.After(now) && l.Origin == store.Board && l.OutlookSeen.Attendees == 0 && l.OutlookSeen.Organizer &&
-		l.State != store.Hidden && l.State != store.Released && l.State != store.Failed
+	refused := l.State == store.Failed && l.Wanted.Absent
+	return ok && start.After(now) && l.Origin == store.Board && l.OutlookSeen.Series == "" && l.OutlookSeen.Attendees == 0 &&
+		l.OutlookSeen.Organizer && l.State != store.Hidden && l.State != store.Released && !refused
 }
 
 // left notes that the order is carried out.
