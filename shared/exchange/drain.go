@@ -44,7 +44,7 @@ func (s *session) deal(ctx context.Context, due []*store.Link) error {
 			if err := s.resolve(ctx, l); err != nil {
 				return err
 			}
-		case l.Inbound != nil || l.BoardSent != nil:
+		case l.Inbound != nil || l.BoardSent != nil || plannedAnew(l):
 			if err := s.toBoard(ctx, l); err != nil {
 				return err
 			}

@@ -167,6 +167,16 @@ func (f filter) judge(e calendar.Event) appointment.Flow {
 	return appointment.Masked
 }
 
+// shutsOut reports whether the event of a link, as it was last seen, shows more on
+// the board than the filter lets it now.
+func (f filter) shutsOut(l *store.Link) bool {
+	if l.OutlookSeen.EventID == "" || l.Inbound != nil || l.Sent != nil || l.State == store.Hidden || l.State == store.Released {
+		return false
+	}
+	flow := f.judge(calendar.Event{Content: l.OutlookSeen.Content})
+	return flow != appointment.Unclear && strict[flow] > strict[l.Flow]
+}
+
 // fingerprint tells two filters apart.
 func (f filter) fingerprint() string {
 	var chosen []string

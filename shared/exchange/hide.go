@@ -44,6 +44,8 @@ func (s *session) hidden(ctx context.Context, l *store.Link) error {
 		return s.put(ctx, l, func(l *store.Link) { l.DueAt = s.Now().Add(sweepAge) })
 	case l.BoardSent != nil:
 		return s.takeOff(ctx, l)
+	case in == nil && plannedAnew(l):
+		return s.planAnew(ctx, l)
 	case in == nil:
 		return s.put(ctx, l, func(l *store.Link) { proceed(l, s.Now()) })
 	case in.Removed:
@@ -54,6 +56,35 @@ func (s *session) hidden(ctx context.Context, l *store.Link) error {
 		return s.put(ctx, l, func(l *store.Link) { l.DueAt = s.Now().Add(baselineAge) })
 	}
 	return s.comeOut(ctx, l)
+}
+
+// plannedAnew reports whether the board has given the mailbox an appointment again
+// from which its own event was hidden, and that event is gone meanwhile or became
+// another appointment: what the board wants now is the planner's alone.
+func plannedAnew(l *store.Link) bool {
+	return l.State == store.Hidden && l.OutlookSeen.EventID == "" && l.BoardSent == nil && !l.Wanted.Absent
+}
+
+// planAnew lets such a link begin as one that was planned on the board. The words
+// that it forgot when it was hidden are read there.
+func (s *session) planAnew(ctx context.Context, l *store.Link) error {
+	a, err := s.appointment(ctx, l)
+	switch {
+	case goneFromBoard(err):
+		return s.deletedOnBoard(ctx, l)
+	case err != nil:
+		return s.boardFailed(ctx, l, err)
+	}
+	before := l.Wanted.Version
+	return s.put(ctx, l, func(l *store.Link) {
+		if !plannedAnew(l) {
+			return
+		}
+		s.want(l, a, before)
+		l.Origin, l.Flow, l.State, l.Copied = store.Board, appointment.Open, store.Pending, nil
+		l.Attempts, l.FailureCode, l.FailureText = 0, "", ""
+		proceed(l, s.Now())
+	})
 }
 
 // takeOff masks what the board shows of a hidden event, and then takes the

@@ -20,6 +20,7 @@ func plan(l *store.Link, now time.Time) {
 	}
 	exists := l.OutlookSeen.EventID != ""
 	switch {
+	case l.State == store.Hidden && plannedAnew(l): // its words are read from the board first
 	case l.State == store.Hidden || l.State == store.Released:
 		l.DueAt = time.Time{}
 	case l.Wanted.Version.IsZero():
@@ -36,7 +37,7 @@ func plan(l *store.Link, now time.Time) {
 	case l.Wanted.Absent:
 		send(l, calendar.Delete, nil, now)
 	case !exists && masked(l.Origin, l.Flow):
-		settle(l, store.Gone) // its words are not ours to make an event of (R22)
+		settle(l, store.Gone) // its words are not ours to make an event of (R22), see routing.planAnew
 	case !exists:
 		send(l, calendar.Create, defaults.With(l.Wanted.Content), now)
 		l.State = store.Creating

@@ -120,19 +120,33 @@ func (s *session) keep(ctx context.Context, round calendar.Round, window calenda
 	return s.suspect(ctx, slices.Concat(slices.Collect(maps.Values(lost))...), began)
 }
 
-// wake makes findings due that were kept while they could not flow.
+// wake is for the first read after what flows back was chosen anew: findings that
+// were kept while they could not flow are due, and what the window does not show
+// any more, or not yet, and has left the filter by that choice, leaves the board too.
 func (s *session) wake(ctx context.Context, now time.Time) error {
 	links, err := s.Store.Links(ctx, s.mailbox)
 	if err != nil {
 		return err
 	}
+	f, err := s.flowsBack(ctx)
+	if err != nil {
+		return err
+	}
 	var kept []string
 	for _, l := range links {
-		if l.Inbound != nil && l.DueAt.After(now) {
+		if l.Inbound != nil && l.DueAt.After(now) || f.shutsOut(l) {
 			kept = append(kept, l.Appointment)
 		}
 	}
 	return s.update(ctx, kept, func(l *store.Link) error {
+		if f.shutsOut(l) {
+			seen := l.OutlookSeen
+			l.Inbound = &store.Inbound{
+				ETag: seen.ETag, Modified: seen.Modified, ICalUID: seen.ICalUID, Content: seen.Content.Wordless(),
+				Attendees: seen.Attendees, Organizer: seen.Organizer, Found: now,
+				Flow: f.judge(calendar.Event{Content: seen.Content}),
+			}
+		}
 		if l.Inbound != nil {
 			l.DueAt = now
 		}

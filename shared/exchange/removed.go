@@ -46,7 +46,7 @@ func (s *session) removed(ctx context.Context, l *store.Link) error {
 	switch {
 	case err != nil:
 		return err
-	case l.State == store.Hidden: // the board has nothing of it any more
+	case l.State == store.Hidden: // the board has nothing of it any more, unless it is planned anew
 		return s.put(ctx, l, func(l *store.Link) { lose(l); proceed(l, s.Now()) })
 	case l.Wanted.Absent || !boardKnows(l) && l.BoardSent == nil:
 		return s.put(ctx, l, func(l *store.Link) {

@@ -363,6 +363,21 @@ func lost(head *store.Head, n bus.Nudge) int {
 	return 1
 }
 
+// planAnew lets a link whose event is gone from the calendar, and which was not
+// wanted there any more, begin anew when the board assigns its mailbox again: what
+// was once born there, and maybe hidden by its person, is the planner's now. The
+// head has seen to it that this is no late word from before (R6, R8).
+func planAnew(l *store.Link, absent bool) {
+	open := l.Sent != nil || l.BoardSent != nil || l.Inbound != nil
+	if l.ETag == "" || absent || !l.Wanted.Absent || open || l.OutlookSeen.EventID != "" {
+		return
+	}
+	l.Origin, l.Flow, l.Copied = store.Board, appointment.Open, nil
+	if l.State == store.Hidden {
+		l.State = store.Pending
+	}
+}
+
 // want writes what the board wants into one link; due says that its worker has
 // something to do. The larger version stays, and absence is a value (R7).
 func (r *Router) want(ctx context.Context, mailbox string, c appointment.Change, absent bool, held string, now time.Time) (due bool, err error) {
@@ -382,6 +397,7 @@ func (r *Router) want(ctx context.Context, mailbox string, c appointment.Change,
 			due = !l.DueAt.IsZero()
 			return nil
 		}
+		planAnew(l, absent)
 		content := l.Wanted.Content.With(c.Appointment.Content) // R9
 		if l.State == store.Hidden {
 			content = content.Wordless() // a message from before may still tell what it was about
