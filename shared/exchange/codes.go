@@ -42,6 +42,7 @@ const (
 	codeConflict        = "DSEX040"
 	codeRestored        = "DSEX041"
 	codeResourceChanged = "DSEX042"
+	codeWorn            = "DSEX043"
 	codeThrottled       = "DSEX050"
 	codeGraphDown       = "DSEX051"
 	codeBoardKey        = "DSEX060"
@@ -134,6 +135,8 @@ var codes = []Code{
 	{codeConflict, StatusConflict, "Both sides have changed the same.", "Nothing: the policy has decided; the text says what.", ""},
 	{codeRestored, StatusConflict, "The resource changed in Outlook what it may not: it was restored there.", "Nothing: the policy `resourcesMay` says so.", ""},
 	{codeResourceChanged, StatusSuccess, "The resource has changed in Outlook what was planned.", "Nothing: the planner is told on the board.", ""},
+	{codeWorn, StatusFailed, "What the resource may not change was restored in Outlook again and again, and changed again each time: it is left as it stands there.",
+		"Look for an add-in, a rule or another connector that works on this calendar. The next change on the board is written again.", notInOutlook + "it was restored there again and again, and something changes it again each time."},
 	{codeThrottled, StatusFailed, "The other side asks for fewer calls.", "Nothing: it is tried again after the pause that it asked for.", notInOutlook + "it is tried again."},
 	{codeGraphDown, StatusFailed, "Microsoft Graph does not answer, or is out of order.", "Nothing: it is tried again by itself.", notInOutlook + "Microsoft 365 does not answer; it is tried again."},
 	{codeBoardKey, StatusSettings, "Dime.Scheduler rejects the API key.",

@@ -84,13 +84,23 @@ func (s *session) optedOut(ctx context.Context) (bool, error) {
 // same, as that is the way to Outlook.
 func (s *session) keepBack(ctx context.Context, l *store.Link) error {
 	restore := s.restored(l, changedFields(l.OutlookSeen.Content, l.Inbound.Content))
-	s.recordRestored(l, restore, l.Wanted.Content)
+	givenUp := len(restore) > 0 && worn(l, s.Now())
+	if givenUp {
+		s.recordWorn(l)
+	} else {
+		s.recordRestored(l, restore, l.Wanted.Content)
+	}
 	return s.put(ctx, l, func(l *store.Link) {
 		in := l.Inbound
-		if in == nil {
+		switch {
+		case in == nil:
 			return
+		case givenUp:
+			l.OutlookSeen.Content = l.OutlookSeen.Content.With(in.Content.Only(restore...))
+		case len(restore) > 0:
+			restoring(l, restore)
+			countRestore(l, s.Now())
 		}
-		restoring(l, restore)
 		saw(&l.OutlookSeen, calendar.Event{ID: l.OutlookSeen.EventID, ETag: in.ETag, Modified: in.Modified, ICalUID: in.ICalUID,
 			Attendees: in.Attendees, Organizer: in.Organizer})
 		if in.Flow != appointment.Open {

@@ -34,15 +34,15 @@ func (s *session) tellOf(ctx context.Context, l *store.Link, a appointment.Appoi
 		}
 	}
 	if len(changed) > 0 {
-		s.tell(ctx, a, "The resource has changed this appointment in Outlook: "+strings.Join(changed, ", ")+".")
+		s.tell(ctx, a, codeResourceChanged, "The resource has changed this appointment in Outlook: "+strings.Join(changed, ", ")+".")
 	}
 }
 
 // tell shows a sentence on the appointment. It is for people: that it can not be
 // shown undoes nothing.
-func (s *session) tell(ctx context.Context, a appointment.Appointment, text string) {
+func (s *session) tell(ctx context.Context, a appointment.Appointment, code, text string) {
 	err := s.Board.UpsertNotification(ctx, dimescheduler.Notification{
-		Appointment: a, Connector: plannerConnector, Severity: dimescheduler.Info, Code: codeResourceChanged, Text: text, At: s.Now(),
+		Appointment: a, Connector: plannerConnector, Severity: dimescheduler.Info, Code: code, Text: text, At: s.Now(),
 	})
 	if err != nil {
 		s.log.WarnContext(ctx, "the planner could not be told of a change", "appointment", a.Guid, "error", err)
@@ -61,5 +61,5 @@ func (s *session) tellUnassigned(ctx context.Context, l *store.Link, a appointme
 		}
 		a = appointment.Appointment{SourceApp: a.SourceApp, SourceType: a.SourceType, JobNo: a.JobNo, TaskNo: a.TaskNo}
 	}
-	s.tell(ctx, a, "The resource has deleted this appointment in Outlook, and is not assigned to it any more.")
+	s.tell(ctx, a, codeResourceChanged, "The resource has deleted this appointment in Outlook, and is not assigned to it any more.")
 }

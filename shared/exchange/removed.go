@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"time"
 
 	"github.com/dime-scheduler/connectors/shared/appointment"
 	"github.com/dime-scheduler/connectors/shared/calendar"
@@ -62,7 +63,7 @@ func (s *session) removed(ctx context.Context, l *store.Link) error {
 	case !boardKnows(l) && !s.settings.ToBoardOff:
 		return s.unborn(ctx, l)
 	case l.Origin == store.Board && !s.settings.mayDelete():
-		return s.recreate(ctx, l, codeRestored, "deleted in Outlook, which the resource may not: created again")
+		return s.undelete(ctx, l)
 	case s.boardChanged(l) && !masked(l.Origin, l.Flow):
 		return s.recreate(ctx, l, codeConflict, "deleted in Outlook, but changed on the board: created again")
 	case s.settings.ToBoardOff || out && l.Origin == store.Board:
@@ -85,6 +86,25 @@ func (s *session) recreate(ctx context.Context, l *store.Link, code, why string)
 	return s.put(ctx, l, func(l *store.Link) {
 		lose(l)
 		l.State, l.DueAt = store.Pending, s.Now()
+		if code == codeRestored {
+			countRestore(l, s.Now())
+		}
+	})
+}
+
+// undelete makes an event again that the resource may not delete, unless that has
+// been done so often that it is left so (see worn), and the planner is told.
+func (s *session) undelete(ctx context.Context, l *store.Link) error {
+	if !worn(l, s.Now()) {
+		return s.recreate(ctx, l, codeRestored, "deleted in Outlook, which the resource may not: created again")
+	}
+	s.recordWorn(l)
+	s.failed[l.Appointment] = true
+	return s.put(ctx, l, func(l *store.Link) {
+		lose(l)
+		l.BoardSent = nil
+		l.State, l.DueAt, l.Attempts, l.Asked = store.Failed, time.Time{}, 0, false
+		l.FailureCode, l.FailureText = codeWorn, Explain(codeWorn).Sentence
 	})
 }
 

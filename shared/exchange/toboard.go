@@ -101,7 +101,7 @@ func (s *session) change(ctx context.Context, l *store.Link) error {
 		OutlookSeen: l.OutlookSeen.Content, Outlook: outlooksOwn(l, l.Inbound.Content),
 		Wins: s.settings.Wins,
 	})
-	if _, err := s.restore(ctx, l, a.Content, out.ToBoard); err != nil {
+	if err := s.restore(ctx, l, a, out.ToBoard); err != nil {
 		return err
 	}
 	for _, c := range out.Conflicts {

@@ -78,6 +78,10 @@ type Link struct {
 	// none, "show" and "hide" = to be done, "shown" (connectors only).
 	Notice string
 
+	// Restored counts how often something was restored in Outlook lately that the
+	// resource may not change; nil = nothing was (mailboxes only).
+	Restored *Restored
+
 	// BoardMissing is when a complete list of the board first lacked the
 	// appointment though it is wanted here; zero = it did not (R27).
 	BoardMissing time.Time
@@ -165,6 +169,12 @@ type Held struct {
 	Since             time.Time
 	Verdict           string // "" = nobody has decided, "released", "refused"
 	Open              bool   // the verdict is still to be carried out
+}
+
+// Restored is how often something was restored in Outlook since a time.
+type Restored struct {
+	Count int
+	Since time.Time
 }
 
 // PlannerNotice is where the notification of a link's failure stands. What it
