@@ -121,9 +121,6 @@ type session struct {
 	log        *slog.Logger
 }
 
-// now and keep settle which of the embedded clocks is meant.
-func (s *session) now() time.Time { return s.Now() }
-
 func (s *session) readWhole(ctx context.Context) error {
 	row, err := s.Store.Target(ctx, store.Connector, s.id)
 	if errors.Is(err, store.ErrNotFound) {

@@ -29,7 +29,6 @@ type world struct {
 	*testing.T
 	sim *erpsim.Server
 	url string
-	id  string // of the company
 	c   backoffice.Config
 	d   backoffice.Deps
 

@@ -5,7 +5,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 )
 
@@ -127,9 +126,6 @@ func parseElement(dec *xml.Decoder, start xml.StartElement, depth int) (Element,
 	for {
 		token, err := dec.Token()
 		if err != nil {
-			if err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
 			return e, fmt.Errorf("the reply is broken XML at byte %d", dec.InputOffset())
 		}
 		switch t := token.(type) {
