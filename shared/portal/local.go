@@ -2,6 +2,8 @@ package portal
 
 import (
 	"net/http"
+
+	"github.com/dime-scheduler/connectors/shared/principal"
 )
 
 // localSignIn lets a developer choose whom to play. It exists in LOCAL_MODE only.
@@ -16,6 +18,6 @@ func (p *Portal) localSignIn(w http.ResponseWriter, r *http.Request) {
 
 func (p *Portal) localSignedIn(w http.ResponseWriter, r *http.Request) {
 	who := r.FormValue("who")
-	http.SetCookie(w, &http.Cookie{Name: localCookie, Value: who, Path: Base, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.SetCookie(w, &http.Cookie{Name: principal.LocalCookie, Value: who, Path: Base, HttpOnly: true, SameSite: http.SameSiteStrictMode})
 	http.Redirect(w, r, Base+"/", http.StatusSeeOther)
 }
