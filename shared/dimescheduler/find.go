@@ -45,6 +45,13 @@ type Hint struct {
 	Window calendar.Window
 }
 
+// ReadsByID reports whether this board has a GET of one appointment; known is false
+// until Appointment has found out.
+func (c *Client) ReadsByID() (reads, known bool) {
+	state := c.byID.Load()
+	return state == routeProven, state != routeUnknown
+}
+
 // seenMargin is how far around the time last seen is looked first.
 const seenMargin = 24 * time.Hour
 

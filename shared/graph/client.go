@@ -55,6 +55,7 @@ type Client struct {
 	adapter   *msgraph.GraphRequestAdapterBase
 	transport http.RoundTripper
 	tokens    *tokenSource
+	scopes    []string
 	base      *url.URL
 	prefer    string
 	timeout   time.Duration
@@ -92,6 +93,7 @@ func New(o Options) (*Client, error) {
 	c := &Client{
 		transport: o.Transport,
 		tokens:    &tokenSource{o.Credential},
+		scopes:    o.Scopes,
 		base:      base,
 		prefer:    fmt.Sprintf(`%s, odata.maxpagesize=%d`, preferItem, o.PageSize),
 		timeout:   o.Timeout,

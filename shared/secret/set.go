@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
@@ -22,6 +23,31 @@ func (v *Vault) Set(ctx context.Context, name string, value Secret) error {
 		delete(v.entries, name)
 		return nil
 	}
+	return notSet(name, err)
+}
+
+// tooLong is one more than a secret's value may have (Microsoft Learn, "About Azure
+// Key Vault secrets": 25k bytes).
+const tooLong = 25*1024 + 1
+
+// MaySet reports whether Set would work, and stores nothing: it offers a value that
+// no vault takes.
+//
+// Guess: who may not store is told so (403) before the value is looked at (400).
+func (v *Vault) MaySet(ctx context.Context, name string) error {
+	text := strings.Repeat("x", tooLong)
+	_, err := v.client.SetSecret(ctx, name, azsecrets.SetSecretParameters{Value: &text}, nil)
+	if err == nil {
+		return nil
+	}
+	if f := notSet(name, err); f.Reason != fault.Invalid && f.Reason != fault.Conflict {
+		return f
+	}
+	return nil
+}
+
+// notSet classifies a failure of Set.
+func notSet(name string, err error) *fault.Error {
 	f := &fault.Error{Kind: fault.Transient, Reason: fault.Unavailable, Op: "key vault: set " + name,
 		Err: errors.New("the secret can not be stored now: the key vault or the managed identity does not answer; nothing was changed")}
 	answer, ok := errors.AsType[*azcore.ResponseError](err)

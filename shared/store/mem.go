@@ -66,6 +66,9 @@ func (m *Mem) tag() string {
 // Ping fails only when ctx is done.
 func (m *Mem) Ping(ctx context.Context) error { return alive(ctx, "store: ping") }
 
+// Probe fails only when ctx is done.
+func (m *Mem) Probe(ctx context.Context) error { return alive(ctx, "store: probe") }
+
 func (m *Mem) Link(ctx context.Context, target, appointment string) (*Link, error) {
 	const op = "store: link"
 	if err := alive(ctx, op); err != nil {

@@ -376,4 +376,7 @@ type Store interface {
 	Values
 	// Ping reports whether the store can be read and written.
 	Ping(ctx context.Context) error
+	// Probe is a thorough Ping: it looks into every table, and writes, reads and
+	// removes a row. It leaves nothing behind that the next Probe would not remove.
+	Probe(ctx context.Context) error
 }

@@ -281,3 +281,7 @@ func (f *Flaky) SwapValue(ctx context.Context, name, text, etag string) (string,
 func (f *Flaky) Ping(ctx context.Context) error {
 	return flaky0(f, "Ping", func() error { return f.Store.Ping(ctx) })
 }
+
+func (f *Flaky) Probe(ctx context.Context) error {
+	return flaky0(f, "Probe", func() error { return f.Store.Probe(ctx) })
+}

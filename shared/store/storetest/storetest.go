@@ -74,6 +74,7 @@ func Run(t *testing.T, open Open) {
 		{"Audit", testAudit},
 		{"Prune", testPrune},
 		{"Ping", testPing},
+		{"Probe", testProbe},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
 	}
@@ -176,4 +177,19 @@ func testPing(t *testing.T, s store.Store) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	wantError(t, s.Ping(ctx), context.Canceled)
+}
+
+// testProbe: it works however often, and what it wrote is nobody's setting.
+func testProbe(t *testing.T, s store.Store) {
+	for range 2 {
+		if err := s.Probe(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if text, _, err := s.Value(t.Context(), "probe"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a probe left %q, %v", text, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	wantError(t, s.Probe(ctx), context.Canceled)
 }
