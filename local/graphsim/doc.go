@@ -22,8 +22,9 @@
 //
 // # Not modelled
 //
-//   - Permissions: every valid token may do everything, or nothing ([Server.SetConsent]). The signature of a client_assertion is left to
-//     [Options.Assertion]; faults of the token endpoint are wrong and expired secrets and revoked tokens only.
+//   - Permissions beyond [Server.SetRoles] and [Server.SetConsent]: without them every valid token may do
+//     everything. The signature of a client_assertion is left to [Options.Assertion]; faults of the token
+//     endpoint are wrong and expired secrets and revoked tokens only.
 //     Delegated access, /me, national clouds.
 //   - Calendars other than the default one, calendar groups, sharing, events/delta.
 //   - Meetings: nothing is sent to attendees and no copy appears in their calendars (what would

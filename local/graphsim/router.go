@@ -156,6 +156,9 @@ func (s *Server) execute(c *call) reply {
 	case revoked && c.route.template != "/$batch":
 		return s.refuse(c, &graphError{http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."})
 	}
+	if err := s.may(c); err != nil {
+		return s.refuse(c, err)
+	}
 	if c.route.mailbox {
 		release, refused := s.admit(c)
 		if refused != nil {

@@ -66,6 +66,7 @@ type Server struct {
 	expired       map[string]bool // client secrets
 	revoked       bool            // the consent
 	tokens        map[string]token
+	roles         map[string]appRoles // by app; see SetRoles
 	mailboxes     []*mailbox // in the order of AddUser
 	subscriptions []*subscription
 	outbox        map[string][]notification // by endpoint

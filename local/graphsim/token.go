@@ -93,6 +93,9 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 // issue makes a token for the app. Locked.
 func (s *Server) issue(app string) string {
 	value := rand.Text() + rand.Text()
+	if roles, set := s.roles[app]; set {
+		value = roles.jwt(app, value)
+	}
 	s.tokens[value] = token{app: app, expires: s.now().Add(s.opts.TokenLife)}
 	return value
 }
