@@ -37,12 +37,15 @@ var version = "dev"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	if len(os.Args) > 1 {        // a person, not the host
+		os.Exit(examine(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+	}
 	os.Exit(run(ctx, os.Getenv, os.Stdout, os.Stderr))
 }
 
 // functions registers every function of the app. Names, bindings, methods and
 // routes are those of functions/<name>/function.json.
-func functions(a *app.App, log *slog.Logger) *funchost.App {
+func functions(a *app.App, d *app.Doctor, log *slog.Logger) *funchost.App {
 	f := funchost.New(funchost.Options{Log: log, Park: a.Park})
 	verifier := func(ctx context.Context) (graphhook.Verifier, error) { return a.Keys(ctx) }
 
@@ -65,7 +68,7 @@ func functions(a *app.App, log *slog.Logger) *funchost.App {
 	f.Timer("redrive", "timer", redrive.Handler(a.Redrive))
 
 	// for people
-	f.HTTP("health", "GET", "health", health.Handler(a.Health))
+	f.HTTP("health", "GET", "health", health.Handler(a.Health, d))
 	f.HTTP("portal", "GET", "portal/{*path}", portal.Handler(a.Portal))
 	f.HTTP("portal", "POST", "portal/{*path}", portal.Handler(a.Portal))
 	return f
@@ -77,8 +80,9 @@ func run(ctx context.Context, getenv func(string) string, stdout, stderr io.Writ
 
 	// Until the app has started, health says why it has not.
 	starting := &dependencies.Startup{Version: version}
+	doctor := &app.Doctor{Getenv: getenv, Version: version, Log: log}
 	early := funchost.New(funchost.Options{Log: log})
-	early.HTTP("health", "GET", "health", health.Handler(starting))
+	early.HTTP("health", "GET", "health", health.Handler(starting, doctor))
 
 	var running atomic.Pointer[app.App]
 	start := func(ctx context.Context) (_ *funchost.App, err error) {
@@ -87,12 +91,12 @@ func run(ctx context.Context, getenv func(string) string, stdout, stderr io.Writ
 		if err != nil {
 			return nil, err
 		}
-		a, err := app.New(ctx, s, version, log)
+		a, err := app.New(ctx, s, doctor, log)
 		if err != nil {
 			return nil, err
 		}
 		running.Store(a)
-		return functions(a, log), nil
+		return functions(a, doctor, log), nil
 	}
 	code := funchost.Server{Log: log, Early: early, Start: start}.Serve(ctx, getenv)
 	if a := running.Load(); a != nil {

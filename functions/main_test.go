@@ -25,7 +25,7 @@ import (
 // with the same trigger.
 func TestRegisteredAsInFunctionJSON(t *testing.T) {
 	order := func(x, y funchost.Function) int { return strings.Compare(x.Name+x.Method, y.Name+y.Method) }
-	registered := functions(&app.App{}, slog.New(slog.DiscardHandler)).Functions()
+	registered := functions(&app.App{}, &app.Doctor{}, slog.New(slog.DiscardHandler)).Functions()
 	slices.SortFunc(registered, order)
 	described := readFunctionJSON(t)
 	slices.SortFunc(described, order)

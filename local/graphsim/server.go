@@ -67,7 +67,7 @@ type Server struct {
 	revoked       bool            // the consent
 	tokens        map[string]token
 	roles         map[string]appRoles // by app; see SetRoles
-	mailboxes     []*mailbox // in the order of AddUser
+	mailboxes     []*mailbox          // in the order of AddUser
 	subscriptions []*subscription
 	outbox        map[string][]notification // by endpoint
 	stats         NotificationStats

@@ -58,7 +58,8 @@ type App struct {
 
 // New builds the app. It connects to Table Storage, to create its tables; all
 // else connects when it is first used. On an error nothing is left open.
-func New(ctx context.Context, s settings.Settings, version string, log *slog.Logger) (_ *App, err error) {
+func New(ctx context.Context, s settings.Settings, d *Doctor, log *slog.Logger) (_ *App, err error) {
+	version := d.Version
 	a := &App{zone: s.Board.Zone, keys: s.Vault.ClientState, now: time.Now}
 	defer func() {
 		if err != nil {
@@ -92,7 +93,7 @@ func New(ctx context.Context, s settings.Settings, version string, log *slog.Log
 	a.wire(s, identity, version, log)
 	a.Portal, err = portal.New(portal.Options{
 		Store: a.store, Exchange: a.Exchange, Backoffice: a.Connectors, Actions: a.Actions, Board: a.Board, Trust: s.Portal.SignIn, Local: s.Local, Admins: s.Portal.Admins,
-		PublicURL: s.PublicURL, Version: version, Now: a.now, Log: log,
+		PublicURL: s.PublicURL, Doctor: d.Examine, Version: version, Now: a.now, Log: log,
 	})
 	if err != nil {
 		return nil, err

@@ -23,7 +23,9 @@ func TestExamine(t *testing.T) {
 }
 
 func TestExamineFindsWrongQueues(t *testing.T) {
-	broker, sender := newBus(t, func(o *bus.Options) { o.Appointments, o.Mailboxes, o.Backoffice = "forgetful", "appointments", "nowhere" })
+	broker, sender := newBus(t, func(o *bus.Options) {
+		o.Appointments, o.Mailboxes, o.Backoffice = "forgetful", "appointments", "nowhere"
+	})
 	got := sender.Examine(t.Context())
 	if q := got[0]; q.Err != nil || q.Duplicates || q.Sessions {
 		t.Errorf("a queue that detects no duplicates: %+v", q)

@@ -252,6 +252,9 @@ func remoteOf(err error) string {
 	return ""
 }
 
+// Diagnose explains a failure of Graph, of the board or of our own store to people.
+func Diagnose(err error) Code { return Explain(codeOf(err)) }
+
 // explain is what a link tells people of a failure.
 func explain(err error) (code, text string) {
 	c := Explain(codeOf(err))

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"context"
 	"embed"
 	"log/slog"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/dime-scheduler/connectors/shared/actions"
 	"github.com/dime-scheduler/connectors/shared/backoffice"
+	"github.com/dime-scheduler/connectors/shared/doctor"
 	"github.com/dime-scheduler/connectors/shared/exchange"
 	"github.com/dime-scheduler/connectors/shared/registration"
 	"github.com/dime-scheduler/connectors/shared/store"
@@ -33,9 +35,12 @@ type Options struct {
 	Admins []string
 	// PublicURL is the app's own address, from which forms are taken.
 	PublicURL string
-	Version   string
-	Now       func() time.Time
-	Log       *slog.Logger
+	// Doctor examines the installation for an administrator (who), with a test mailbox
+	// or without.
+	Doctor  func(ctx context.Context, who, mailbox string) doctor.Report
+	Version string
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Portal serves the pages. It keeps nothing in memory.
@@ -121,6 +126,8 @@ func New(o Options) (*Portal, error) {
 	p.page("GET /board", admins, p.board)
 	p.page("POST /board/register", admins, p.registerHooks)
 	p.page("POST /board/unregister", admins, p.unregisterHooks)
+	p.page("GET /doctor", admins, p.doctor)
+	p.page("POST /doctor", admins, p.examine)
 	return p, nil
 }
 

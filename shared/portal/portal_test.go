@@ -173,7 +173,7 @@ func (s *site) lacks(text string, parts ...string) {
 }
 
 // adminPages are all pages for administrators.
-var adminPages = []string{"/actions", "/board", "/connectors", "/connectors/new", "/mailboxes", "/settings", "/rules", "/categories", "/held", "/preferences?resource=R2", "/appointments", "/appointments/" + guid, "/transactions", "/deltas", "/parked", "/audit"}
+var adminPages = []string{"/doctor", "/actions", "/board", "/connectors", "/connectors/new", "/mailboxes", "/settings", "/rules", "/categories", "/held", "/preferences?resource=R2", "/appointments", "/appointments/" + guid, "/transactions", "/deltas", "/parked", "/audit"}
 
 func TestWhoMayOpenWhat(t *testing.T) {
 	s := newSite(t, nil)

@@ -156,6 +156,7 @@ var navigation = []section{
 	{"What happened", []link{{"/appointments", "Appointments"}, {"/transactions", "Transactions"}, {"/deltas", "Deltas"}, {"/held", "Deletions held back"}, {"/parked", "Parked messages"}, {"/audit", "Audit"}}},
 	{"Exchange", []link{{"/mailboxes", "Resources and mailboxes"}, {"/settings", "Settings"}, {"/rules", "Rules"}, {"/categories", "Categories"}}},
 	{"Back offices", []link{{"/connectors", "Connectors"}, {"/actions", "Action URIs"}, {"/board", "Planning board"}}},
+	{"Installation", []link{{"/doctor", "Doctor"}}},
 }
 
 // show renders a page, or sends the browser on after a form.
