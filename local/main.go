@@ -1,7 +1,7 @@
 // Command local runs the whole system on this machine:
 //
 //	go run ./local                 with the sandbox page, until Ctrl-C
-//	go run ./local -tour           a scripted day; exit status 1 if the two sides differ
+//	go run ./local -tour           a scripted day; exit status 1 if board, Outlook and back offices differ
 //	go run ./local -host func      either, under the real Functions host on PATH
 //
 // It needs Go and Node.js (for Azurite), and nothing before it.
@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -87,15 +88,18 @@ func serve(ctx context.Context, w *world.World, port int, out io.Writer) error {
 	}
 	fmt.Fprintf(out, `
   sandbox    %s
+  portal     %s
+  ERP        %s
+  webhook    %s
   health     %s
   host log   %s
 
 Ready in %.1f s. Ctrl-C stops everything.
-`, page.URL(), w.HealthURL(), w.LogFile(), w.Startup.Total.Seconds())
+`, page.URL(), w.PortalURL(), strings.Join(w.ERPAddresses(), "  "), w.HookAddress(), w.HealthURL(), w.LogFile(), w.Startup.Total.Seconds())
 	go func() {
 		began := time.Now()
 		if w.AwaitReady(ctx) == nil {
-			fmt.Fprintf(out, "Board and Outlook agree, %.1f s later.\n", time.Since(began).Seconds())
+			fmt.Fprintf(out, "Board, Outlook and back offices agree, %.1f s later.\n", time.Since(began).Seconds())
 		}
 	}()
 	select {

@@ -17,13 +17,15 @@ type Report struct {
 	Rows      []Row
 	Problems  []string // found at the end of the day
 	Mailboxes int
+	// BackOffices are companies and webhooks.
+	BackOffices int
 
 	Startup world.Startup
 	Memory  int64 // resident, of the idle handler, in bytes; 0 = not known
 	Size    int64 // of the handler's file, in bytes
 }
 
-// OK tells whether every step succeeded and both sides agree in the end.
+// OK tells whether every step succeeded and all sides agree in the end.
 func (r Report) OK() bool {
 	return len(r.Rows) > 0 && len(r.Problems) == 0 && !slices.ContainsFunc(r.Rows, func(row Row) bool { return row.Err != nil })
 }
@@ -54,7 +56,7 @@ func (row Row) line() string {
 // Write prints the table and the verdict.
 func (r Report) Write(out io.Writer) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(t, "agreed after\tGraph calls\tGraph writes\tboard writes\techoes\t  what happened\n")
+	fmt.Fprint(t, "agreed after\tGraph calls\tGraph writes\tboard writes\tdeliveries\techoes\t  what happened\n")
 	var sum Row
 	for _, row := range r.Rows {
 		what := row.Name
@@ -65,13 +67,14 @@ func (r Report) Write(out io.Writer) error {
 		if row.Err != nil {
 			agreed = "FAILED"
 		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t  %s\n", agreed, row.GraphCalls, row.GraphWrites, row.BoardWrites, row.Echoes, what)
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t  %s\n", agreed, row.GraphCalls, row.GraphWrites, row.BoardWrites, row.Deliveries, row.Echoes, what)
 		sum.GraphCalls += row.GraphCalls
 		sum.GraphWrites += row.GraphWrites
 		sum.BoardWrites += row.BoardWrites
+		sum.Deliveries += row.Deliveries
 		sum.Echoes += row.Echoes
 	}
-	fmt.Fprintf(t, "\t%d\t%d\t%d\t%d\t  in all\n", sum.GraphCalls, sum.GraphWrites, sum.BoardWrites, sum.Echoes)
+	fmt.Fprintf(t, "\t%d\t%d\t%d\t%d\t%d\t  in all\n", sum.GraphCalls, sum.GraphWrites, sum.BoardWrites, sum.Deliveries, sum.Echoes)
 	if err := t.Flush(); err != nil {
 		return err
 	}
@@ -97,9 +100,9 @@ func (r Report) verdict() string {
 	}
 	switch {
 	case r.OK():
-		fmt.Fprintf(&b, "Both sides agree in all %d calendars, each appointment has one event, no dead letters.\n", r.Mailboxes)
+		fmt.Fprintf(&b, "All sides agree: %d calendars with one event per appointment, %d back offices as the board, no dead letters.\n", r.Mailboxes, r.BackOffices)
 	case len(r.Problems) == 0:
-		b.WriteString("Both sides agree in the end, but not every step did what it should.\n")
+		b.WriteString("All sides agree in the end, but not every step did what it should.\n")
 	}
 	return b.String()
 }

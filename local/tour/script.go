@@ -14,9 +14,12 @@ import (
 // day is the state of the script: the appointments that it speaks of.
 type day struct {
 	w    *world.World
-	date time.Time // midnight UTC of a day that holds nothing of the demo
-	a, b string    // Guids of what the planner creates
-	born string    // id of the event that is born in Outlook
+	date time.Time    // midnight UTC of a day that holds nothing of the demo
+	a, b string       // Guids of what the planner creates
+	born string       // id of the event that is born in Outlook
+	c, f string       // Guids of what is planned for Cronus and for Fabrikam
+	hook world.Ledger // before the delivery that comes twice
+	told time.Time    // when the back offices heard of c and f
 }
 
 // The people of the demo that take part.
@@ -27,7 +30,7 @@ const (
 	many                                     = 1000 // notifications to lose: more than one edit causes
 )
 
-// script is the day. Every step ends with both sides agreeing.
+// script is the day. Every step ends with all sides agreeing.
 func (d *day) script() []step {
 	return []step{
 		{name: "the app takes over what was planned before it came", act: d.takeOver},
@@ -48,6 +51,23 @@ func (d *day) script() []step {
 		{name: "Graph throttles everything for a while", act: d.storm},
 		{name: "Outlook: an edit whose notifications are lost; sweep", act: d.lostNotifications},
 		{name: "subscriptions expire, then an edit; renewal", act: d.expired},
+
+		{name: "ERP: planned; each job in its own company, and the webhook", act: d.planERP, until: d.ownCompany},
+		{name: "ERP: five quick drags of each; the last stands", act: d.dragERP},
+
+		{name: "Outlook: a private event; its words never leave", act: d.privateEvent, until: d.noWords},
+		{name: "Outlook: an event becomes private; it leaves the board", act: d.becomesPrivate, until: d.offTheBoard},
+		{name: "Outlook: two days off, all-day; midnight to midnight", act: d.allDay, until: d.daysOff},
+		{name: "Outlook: a weekly series of four; all on the board", act: d.series, until: d.seriesShows},
+		{name: "Outlook: its second occurrence is moved; it alone", act: d.seriesMoves, until: d.seriesMoved},
+		{name: "board: a placeholder, which the rules keep out; then real", act: d.placeholder},
+
+		{name: "ERP: answers to two insertions are lost; one document", act: d.lostAnswers, until: d.oneDocument},
+		{name: "ERP: down while planners drag; up again", act: d.erpDown},
+		{name: "ERP: client secret rotated", act: d.rotated},
+		{name: "webhook: an answer is lost; the delivery counts once", act: d.repeated, until: d.countedOnce},
+		{name: "SIGKILL after the ERP has stored a new row", kills: 1, act: d.killedByERP},
+		{name: "board: reassign and delete what stands in the ERP", act: d.leaveERP, until: d.leftERP},
 	}
 }
 

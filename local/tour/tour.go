@@ -1,10 +1,12 @@
 // Package tour drives a local world through a scripted day, without a person,
-// and says whether both sides agree after each step: appointments are planned,
+// and says whether all sides agree after each step: appointments are planned,
 // dragged, reassigned and deleted, on the board and in Outlook, while the
-// handler is killed, notifications are lost and subscriptions expire.
+// handler is killed, notifications and answers are lost, subscriptions expire and
+// back offices are down.
 //
 // It changes things as a planner and as people in Outlook do, and judges by
-// what both sides then show (world.Differences), never by what the app says.
+// what board, Outlook and back offices then show (world.Differences), never by
+// what the app says.
 // The same tour runs under the double of the host and under the real one.
 //
 // It is no load test: one change at a time, a handful of mailboxes.
@@ -19,22 +21,26 @@ import (
 	"github.com/dime-scheduler/connectors/local/world"
 )
 
-// patience is how long a step may take until both sides agree and nothing is
+// patience is how long a step may take until all sides agree and nothing is
 // at work any more: generous, for a machine that does other things too.
 const patience = 90 * time.Second
 
 // Row is what one step did and what was observed.
 type Row struct {
 	Name string
-	// Agreed is the time from the last change of the step until both sides showed the same.
+	// Agreed is the time from the last change of the step until all sides showed the same.
 	Agreed time.Duration
 	// GraphCalls counts HTTP calls to Graph during the step, GraphWrites the
 	// writes of events in them, BoardWrites those to the board's API.
 	GraphCalls, GraphWrites, BoardWrites int
-	// Echoes are the writes, to either side, after both sides had agreed.
+	// Deliveries counts what back offices have taken.
+	Deliveries int
+	// Echoes are the writes, to any side, after all sides had agreed.
 	Echoes int
 	Note   string
 	Err    error // the step failed; nil = it did not
+
+	counts func() string // makes the Note when the step is over
 }
 
 // step is one part of the script. act does it and returns when it was done,
@@ -59,7 +65,7 @@ type stage interface {
 // goes. It goes on after a step that failed, as long as the world lives.
 func Run(ctx context.Context, w *world.World, progress io.Writer) Report {
 	d := &day{w: w, date: time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, daysAhead)}
-	r := Report{Startup: w.Startup, Size: w.HandlerSize(), Mailboxes: len(w.Graph.Users())}
+	r := Report{Startup: w.Startup, Size: w.HandlerSize(), Mailboxes: len(w.Graph.Users()), BackOffices: len(w.Ledgers())}
 	for _, s := range d.script() {
 		row := run(ctx, w, s)
 		r.Rows = append(r.Rows, row)
@@ -94,14 +100,21 @@ func run(ctx context.Context, w stage, s step) Row {
 	r.GraphCalls = after.GraphCalls - before.GraphCalls
 	r.GraphWrites = after.GraphWrites - before.GraphWrites
 	r.BoardWrites = after.BoardWrites - before.BoardWrites
-	r.Echoes = after.GraphWrites + after.BoardWrites - agreed.GraphWrites - agreed.BoardWrites
+	r.Deliveries = after.Deliveries - before.Deliveries
+	r.Echoes = writes(after) - writes(agreed)
+	if r.counts != nil {
+		r.Note, r.counts = r.counts(), nil
+	}
 	switch ended := after.HandlerRestarts - before.HandlerRestarts; {
 	case err != nil:
 	case len(after.Differences) > 0:
-		err = fmt.Errorf("both sides agreed, and then differed again: %s", after.Differences[0])
+		err = fmt.Errorf("all sides agreed, and then differed again: %s", after.Differences[0])
 	case ended != s.kills:
 		err = fmt.Errorf("the handler ended %d times, not %d", ended, s.kills)
 	}
 	r.Err = err
 	return r
 }
+
+// writes are those to all sides.
+func writes(p world.Pulse) int { return p.GraphWrites + p.BoardWrites + p.Deliveries }

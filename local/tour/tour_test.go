@@ -36,16 +36,20 @@ func done(err error) func(context.Context, *Row) (time.Time, error) {
 
 func TestRunCountsWhatAStepCosts(t *testing.T) {
 	s := &fakeStage{pulses: []world.Pulse{
-		{GraphCalls: 10, GraphWrites: 4, BoardWrites: 1, HandlerRestarts: 1},
-		{GraphCalls: 13, GraphWrites: 5, BoardWrites: 2, HandlerRestarts: 2},
-		{GraphCalls: 15, GraphWrites: 7, BoardWrites: 3, HandlerRestarts: 2},
+		{GraphCalls: 10, GraphWrites: 4, BoardWrites: 1, Deliveries: 5, HandlerRestarts: 1},
+		{GraphCalls: 13, GraphWrites: 5, BoardWrites: 2, Deliveries: 7, HandlerRestarts: 2},
+		{GraphCalls: 15, GraphWrites: 7, BoardWrites: 3, Deliveries: 8, HandlerRestarts: 2},
 	}}
-	got := run(t.Context(), s, step{name: "x", kills: 1, act: done(nil)})
+	counted := func(_ context.Context, r *Row) (time.Time, error) {
+		r.counts = func() string { return "at its end" }
+		return time.Now(), nil
+	}
+	got := run(t.Context(), s, step{name: "x", kills: 1, act: counted})
 	if got.Err != nil {
 		t.Fatal(got.Err)
 	}
 	got.Agreed = 0
-	if diff := cmp.Diff(Row{Name: "x", GraphCalls: 5, GraphWrites: 3, BoardWrites: 2, Echoes: 3}, got); diff != "" {
+	if diff := cmp.Diff(Row{Name: "x", GraphCalls: 5, GraphWrites: 3, BoardWrites: 2, Deliveries: 3, Echoes: 4, Note: "at its end"}, got, cmp.AllowUnexported(Row{})); diff != "" {
 		t.Errorf("row (-want +got):\n%s", diff)
 	}
 }
@@ -84,21 +88,21 @@ func TestRunFails(t *testing.T) {
 func TestReport(t *testing.T) {
 	r := Report{
 		Rows: []Row{
-			{Name: "board: create", Agreed: 42 * time.Millisecond, GraphCalls: 2, GraphWrites: 1},
+			{Name: "board: create", Agreed: 42 * time.Millisecond, GraphCalls: 2, GraphWrites: 1, Deliveries: 2},
 			{Name: "notifications lost", Agreed: 1234 * time.Millisecond, GraphCalls: 11, BoardWrites: 1, Echoes: 1, Note: "3 lost"},
 		},
-		Mailboxes: 4, Memory: 21_400_000, Size: 30_060_000,
+		Mailboxes: 4, BackOffices: 3, Memory: 21_400_000, Size: 30_060_000,
 		Startup: world.Startup{Host: 310 * time.Millisecond},
 	}
 	want := `
-  agreed after  Graph calls  Graph writes  board writes  echoes  what happened
-         42 ms            2             1             0       0  board: create
-       1234 ms           11             0             1       1  notifications lost (3 lost)
-                         13             1             1       1  in all
+  agreed after  Graph calls  Graph writes  board writes  deliveries  echoes  what happened
+         42 ms            2             1             0           2       0  board: create
+       1234 ms           11             0             1           0       1  notifications lost (3 lost)
+                         13             1             1           2       1  in all
 
 host start to first answer 310 ms, idle memory of the handler 21.4 MB, handler binary 30.1 MB
 
-Both sides agree in all 4 calendars, each appointment has one event, no dead letters.
+All sides agree: 4 calendars with one event per appointment, 3 back offices as the board, no dead letters.
 `
 	check(t, r, true, want)
 
@@ -106,10 +110,10 @@ Both sides agree in all 4 calendars, each appointment has one event, no dead let
 	r.Rows[0].Err = errors.New("not within 90 s: ANNA: it differs")
 	r.Memory = 0
 	want = `
-  agreed after  Graph calls  Graph writes  board writes  echoes  what happened
-        FAILED            2             1             0       0  board: create
-       1234 ms           11             0             1       1  notifications lost (3 lost)
-                         13             1             1       1  in all
+  agreed after  Graph calls  Graph writes  board writes  deliveries  echoes  what happened
+        FAILED            2             1             0           2       0  board: create
+       1234 ms           11             0             1           0       1  notifications lost (3 lost)
+                         13             1             1           2       1  in all
 
 host start to first answer 310 ms, idle memory of the handler not known, handler binary 30.1 MB
 
@@ -123,7 +127,7 @@ FAILED  at the end: ANNA: "x" has no event
 	if err := r.Write(&b); err != nil {
 		t.Fatal(err)
 	}
-	if r.OK() || !strings.HasSuffix(b.String(), "Both sides agree in the end, but not every step did what it should.\n") {
+	if r.OK() || !strings.HasSuffix(b.String(), "All sides agree in the end, but not every step did what it should.\n") {
 		t.Errorf("a failed step alone: OK %t\n%s", r.OK(), &b)
 	}
 	if (Report{}).OK() {

@@ -26,26 +26,52 @@ func (c Card) String() string {
 	return fmt.Sprintf("%q %s-%s", c.Subject, c.Start.Format("02 Jan 15:04"), c.End.Format("15:04"))
 }
 
-// Differences compares the two sides and says, in words for a person, what
+// Differences compares board and Outlook and says, in words for a person, what
 // differs; nothing if they agree.
 //
 // For each resource that takes part, the appointments on the board and the
 // events in the calendar must be the same, by subject, body, times and
 // importance, as often on one side as on the other. And each appointment must
-// have exactly one event in each calendar that it belongs to, and no other.
-// Private events that were born in Outlook stay there and are left out.
+// have exactly one event in each calendar that it belongs to, and no other; one
+// of the category Placeholder has none, for the rules keep it out. A series
+// counts as its occurrences. Private events that were born in Outlook stay there
+// and are left out.
 func Differences(board *boardsim.Board, graph *graphsim.Server) []string {
 	var found []string
 	for _, r := range board.Resources() {
 		if r.ExchangeIntegrationEnabled && r.Email != "" {
-			found = append(found, compare(r, board.List(time.Time{}, time.Time{}, r.ResourceNo), graph.Events(r.Email))...)
+			found = append(found, compare(r, board.List(time.Time{}, time.Time{}, r.ResourceNo), calendar(graph, r.Email))...)
 		}
 	}
 	return found
 }
 
-// Differences compares the two sides of the world.
-func (w *World) Differences() []string { return Differences(w.Board, w.Graph) }
+// Differences compares the board with Outlook and with every back office.
+func (w *World) Differences() []string {
+	found := Differences(w.Board, w.Graph)
+	for _, l := range w.Ledgers() {
+		found = append(found, LedgerDifferences(w.Board, l)...)
+	}
+	return found
+}
+
+// calendar are a person's events, series as their occurrences. A series without
+// an end is seen for a year.
+func calendar(graph *graphsim.Server, user string) []graphsim.Event {
+	var events []graphsim.Event
+	for _, e := range graph.Events(user) {
+		if e.Recurrence == nil {
+			events = append(events, e)
+			continue
+		}
+		for _, o := range graph.View(user, e.Start, e.Start.AddDate(1, 0, 0)) {
+			if o.SeriesMasterID == e.ID {
+				events = append(events, o)
+			}
+		}
+	}
+	return events
+}
 
 func compare(r boardsim.Resource, planned []boardsim.Appointment, events []graphsim.Event) []string {
 	var found []string
@@ -73,6 +99,13 @@ func compare(r boardsim.Resource, planned []boardsim.Appointment, events []graph
 		}
 	}
 	for _, a := range planned {
+		if a.Category == Placeholder {
+			if ids := eventsOf(a, r, marked, inCalendar); len(ids) > 0 {
+				differ("%s is a placeholder and has an event", appointmentCard(a))
+			}
+			delete(marked, a.GUID)
+			continue
+		}
 		if !masked[a.GUID] {
 			count[appointmentCard(a)]++
 		}

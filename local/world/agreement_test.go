@@ -56,6 +56,12 @@ func (p *pair) add(user string, e graphsim.Event) string {
 	return created.ID
 }
 
+func (p *pair) placeholder() {
+	p.Helper()
+	p.board.AddCategory(boardsim.Category{Name: Placeholder, DisplayName: Placeholder})
+	p.must(p.board.Edit(p.guid, func(a *boardsim.Appointment) { a.Category = Placeholder }))
+}
+
 func (p *pair) edit(change func(*graphsim.Event)) {
 	p.Helper()
 	_, err := p.graph.UpdateEvent(anna, p.event, change)
@@ -105,6 +111,20 @@ func TestDifferences(t *testing.T) {
 			_, err := p.graph.CopyEvent(anna, p.event)
 			p.must(err)
 		}, "has 2 events"},
+		{"a placeholder with an event", func(p *pair) { p.placeholder() }, "is a placeholder and has an event"},
+		{"a placeholder without one", func(p *pair) {
+			p.placeholder()
+			p.must(p.graph.DeleteEvent(anna, p.event))
+		}, ""},
+		{"a series that only Outlook has", func(p *pair) {
+			p.add(anna, graphsim.Event{Subject: "Stand-up", Start: nine, End: nine.Add(time.Hour), Recurrence: &graphsim.Recurrence{
+				Type: "daily", Interval: 1, RangeType: "numbered", StartDate: "2026-11-23", Count: 3, TimeZone: "UTC",
+			}})
+		}, `"Stand-up" 25 Nov 09:00-10:00 is 1 times more in Outlook`},
+		{"an all-day event that only Outlook has", func(p *pair) {
+			day := nine.Truncate(24 * time.Hour)
+			p.add(anna, graphsim.Event{Subject: "Off", AllDay: true, Start: day, End: day.AddDate(0, 0, 1)})
+		}, `"Off" 23 Nov 00:00-00:00 is 1 times more in Outlook`},
 		{"a resource that takes no part", func(p *pair) {
 			p.board.AddResource(boardsim.Resource{ResourceNo: "ANNA", Email: anna})
 			p.must(p.board.Delete(p.guid))

@@ -15,12 +15,15 @@ var demoResources = []struct{ no, name string }{
 	{"ANNA", "Anna Peeters"}, {"BRAM", "Bram De Smet"}, {"CHLOE", "Chloé Martin"}, {"DAVID", "David Janssens"},
 }
 
-var demoTasks = []struct{ job, jobText, task, text string }{
-	{"J1001", "Town hall, heat pumps", "T10", "Survey"},
-	{"J1001", "Town hall, heat pumps", "T20", "Install the outdoor units"},
-	{"J1001", "Town hall, heat pumps", "T30", "Commissioning"},
-	{"J1002", "Bakery Lambert, yearly service", "T10", "Service the ovens"},
-	{"J1002", "Bakery Lambert, yearly service", "T20", "Replace the burner"},
+// The source app of a job is the company in whose books it stands.
+var demoTasks = []struct{ app, job, jobText, task, text string }{
+	{CronusApp, "J1001", "Town hall, heat pumps", "T10", "Survey"},
+	{CronusApp, "J1001", "Town hall, heat pumps", "T20", "Install the outdoor units"},
+	{CronusApp, "J1001", "Town hall, heat pumps", "T30", "Commissioning"},
+	{CronusApp, "J1002", "Bakery Lambert, yearly service", "T10", "Service the ovens"},
+	{CronusApp, "J1002", "Bakery Lambert, yearly service", "T20", "Replace the burner"},
+	{FabrikamApp, "F2001", "Library, ventilation", "T10", "Clean the ducts"},
+	{FabrikamApp, "F2001", "Library, ventilation", "T20", "Replace the filters"},
 }
 
 // demoAppointments lie on the day of the start, in UTC.
@@ -29,12 +32,16 @@ var demoAppointments = []struct {
 	hour      float64
 	length    float64
 	resources []string
+	category  string
 }{
-	{0, 8, 1.5, []string{"ANNA"}},
-	{1, 10, 4, []string{"ANNA", "BRAM"}},
-	{3, 8.5, 2, []string{"CHLOE"}},
-	{4, 13, 2.5, []string{"CHLOE"}},
-	{2, 15, 2, []string{"DAVID"}},
+	{0, 8, 1.5, []string{"ANNA"}, ""},
+	{1, 10, 4, []string{"ANNA", "BRAM"}, ""},
+	{3, 8.5, 2, []string{"CHLOE"}, ""},
+	{4, 13, 2.5, []string{"CHLOE"}, ""},
+	{2, 15, 2, []string{"DAVID"}, ""},
+	{5, 9, 3, []string{"DAVID"}, ""},
+	{6, 15, 1.5, []string{"BRAM", "CHLOE"}, ""},
+	{2, 15, 2, []string{"ANNA"}, Placeholder},
 }
 
 // addDemo puts resources, mailboxes, tasks and appointments in place.
@@ -44,11 +51,14 @@ func (w *World) addDemo(now time.Time) {
 		w.Graph.AddUser(graphsim.User{UPN: email, DisplayName: r.name})
 		w.Board.AddResource(boardsim.Resource{
 			ResourceNo: r.no, DisplayName: r.name, Email: email, ExchangeIntegrationEnabled: true,
-			ResourceType: "Technician", SourceApp: "CRONUS", SourceType: "RESOURCE", Department: "Field service",
+			// No source app: they work for both companies. A back office is not told
+			// of resources of another source app.
+			ResourceType: "Technician", Department: "Field service",
 		})
 	}
+	w.Board.AddCategory(boardsim.Category{Name: Placeholder, DisplayName: Placeholder, Color: "#9aa5b1"})
 	for _, t := range demoTasks {
-		w.Board.AddJob(boardsim.Job{SourceApp: "CRONUS", SourceType: "ORDER", JobNo: t.job, ShortDescription: t.jobText})
+		w.Board.AddJob(boardsim.Job{SourceApp: t.app, SourceType: "ORDER", JobNo: t.job, ShortDescription: t.jobText})
 	}
 	for _, t := range Tasks() {
 		w.Board.AddTask(t)
@@ -59,7 +69,7 @@ func (w *World) addDemo(now time.Time) {
 		t := demoTasks[d.task]
 		_, err := w.Board.CreateAppointment(boardsim.Appointment{
 			Subject: t.text, Body: fmt.Sprintf("%s (%s)", t.jobText, t.job), Start: at(d.hour), End: at(d.hour + d.length),
-			SourceApp: "CRONUS", SourceType: "ORDER", JobNo: t.job, TaskNo: t.task, Resources: d.resources,
+			SourceApp: t.app, SourceType: "ORDER", JobNo: t.job, TaskNo: t.task, Resources: d.resources, Category: d.category,
 		})
 		if err != nil {
 			panic("world: the demo does not fit the board: " + err.Error())
@@ -72,7 +82,7 @@ func (w *World) addDemo(now time.Time) {
 func Tasks() []boardsim.Task {
 	var tasks []boardsim.Task
 	for _, t := range demoTasks {
-		tasks = append(tasks, boardsim.Task{SourceApp: "CRONUS", SourceType: "ORDER", JobNo: t.job, TaskNo: t.task, ShortDescription: t.text})
+		tasks = append(tasks, boardsim.Task{SourceApp: t.app, SourceType: "ORDER", JobNo: t.job, TaskNo: t.task, ShortDescription: t.text})
 	}
 	return tasks
 }

@@ -119,6 +119,9 @@ func (w *World) HostURL() string { return w.url }
 // HealthURL is where the app tells how it is.
 func (w *World) HealthURL() string { return w.url + "/api/health" }
 
+// PortalURL is the app's web portal.
+func (w *World) PortalURL() string { return w.url + "/api/portal/" }
+
 // LogFile is the host's log, the handler's lines included.
 func (w *World) LogFile() string { return w.hostLog.path }
 

@@ -13,10 +13,11 @@ import (
 
 // Pulse is how the world is doing at one moment.
 type Pulse struct {
-	Differences []string // between board and Outlook; empty: they agree
+	Differences []string // between the board and Outlook or a back office; empty: all agree
 	GraphCalls  int      // HTTP calls to Graph since the start
 	GraphWrites int      // of events, those inside of batches counted alone
 	BoardWrites int      // by the app, through the board's API
+	Deliveries  int      // to back offices, repetitions included
 	Queues      map[string]servicebus.Counts
 	Announcing  int // changes that the board could not announce yet
 
@@ -26,6 +27,8 @@ type Pulse struct {
 
 	Storm, GraphDown bool
 	Dropping         bool // notifications are being lost
+
+	ERPDown, ERPLocked bool
 }
 
 // Pulse looks at everything once.
@@ -33,7 +36,7 @@ func (w *World) Pulse() Pulse {
 	calls := w.Graph.Calls()
 	p := Pulse{
 		Differences: w.Differences(), GraphCalls: calls.TotalHTTP(), GraphWrites: calls.Writes(),
-		BoardWrites: w.boardWrites(), Queues: map[string]servicebus.Counts{}, Announcing: w.Board.Failed(),
+		BoardWrites: w.boardWrites(), Deliveries: w.deliveries(), Queues: map[string]servicebus.Counts{}, Announcing: w.Board.Failed(),
 		Subscriptions: len(w.Graph.Subscriptions()),
 	}
 	for _, q := range Queues {
@@ -41,8 +44,9 @@ func (w *World) Pulse() Pulse {
 	}
 	p.HandlerPID, p.HandlerRestarts = w.handlerPID()
 	w.trouble.mu.Lock()
-	p.Storm, p.GraphDown = w.trouble.storm, w.trouble.down
+	p.Storm, p.GraphDown, p.ERPLocked = w.trouble.storm, w.trouble.down, w.trouble.erpLocked
 	w.trouble.mu.Unlock()
+	p.ERPDown = w.back.outlets[Cronus].isDown()
 	w.Graph.Change(func(b *graphsim.Behaviour) { p.Dropping = b.Notifications.DropNext > 0 })
 	return p
 }
@@ -94,7 +98,7 @@ const quietFor = 250 * time.Millisecond
 // poll is how often a waiting method looks.
 const poll = 5 * time.Millisecond
 
-// AwaitAgreement returns when both sides agree, or with ctx and the differences.
+// AwaitAgreement returns when all sides agree, or with ctx and the differences.
 func (w *World) AwaitAgreement(ctx context.Context) error {
 	return w.Await(ctx, func() error {
 		if found := w.Differences(); len(found) > 0 {
@@ -112,7 +116,7 @@ func (w *World) AwaitQuiet(ctx context.Context) error {
 	}
 	calls, since := -1, time.Now()
 	return w.Await(ctx, func() error {
-		now := w.Graph.Calls().TotalHTTP() + total(w.Board.Calls())
+		now := w.Graph.Calls().TotalHTTP() + total(w.Board.Calls()) + w.backOfficeCalls()
 		if now != calls || !w.idle() {
 			calls, since = now, time.Now()
 		}
@@ -140,7 +144,7 @@ func (w *World) AwaitNothingBooked(ctx context.Context) error {
 }
 
 // AwaitReady returns when every mailbox of the demo has its subscription and
-// both sides agree.
+// all sides agree.
 func (w *World) AwaitReady(ctx context.Context) error {
 	err := w.Await(ctx, func() error {
 		has := map[string]bool{}

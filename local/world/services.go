@@ -158,7 +158,7 @@ func (w *World) startSimulators() error {
 		return err
 	}
 	w.step("vault", "%s", w.addr.vault)
-	return nil
+	return w.startBackOffices()
 }
 
 func (w *World) caFile() string { return filepath.Join(w.dir, "ca.pem") }

@@ -21,6 +21,9 @@ type trouble struct {
 	storm  bool
 	down   bool
 	ambush *ambush
+	// of the back offices
+	erpLocked bool
+	fates     []*fate
 }
 
 // ambush is the end of the handler at its next write to Outlook.

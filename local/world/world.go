@@ -7,8 +7,9 @@
 //	defer w.Close()
 //
 // There: a Service Bus broker with the three queues, Azurite, a Key Vault over
-// TLS with its own authority, Microsoft Graph with Entra, the planning board,
-// and a small demo of resources, tasks and appointments of today. Only the
+// TLS with its own authority, Microsoft Graph with Entra, the planning board, two
+// companies in Business Central (online by the API page, on-premises by SOAP) and
+// a webhook, and a small demo of resources, tasks and appointments of today. Only the
 // addresses in the settings tell the app that none of it is real.
 //
 // Guarantees: Close ends every process, port and file that Start made, also
@@ -89,6 +90,7 @@ type World struct {
 	host    funchost.Host
 	hostLog *logFile
 	trouble trouble
+	back    backOffices
 	addr    addresses
 	life    context.Context // ends when a part fails, or with Close
 	end     context.CancelCauseFunc
@@ -150,7 +152,7 @@ func (w *World) start(ctx context.Context) error {
 	if err := w.startServices(ctx, root); err != nil {
 		return err
 	}
-	if err := w.setSwitches(ctx); err != nil {
+	if err := w.setUp(ctx); err != nil {
 		return err
 	}
 	w.addDemo(time.Now())

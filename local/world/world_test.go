@@ -93,6 +93,7 @@ func request(t *testing.T, client *http.Client, method, url string, body io.Read
 func TestWorld(t *testing.T) {
 	var progress bytes.Buffer
 	w := start(t, Options{Log: &progress})
+	var signing string
 
 	t.Run("the app has settings that it takes", func(t *testing.T) {
 		env := w.fakeHealth(t).Env
@@ -119,15 +120,16 @@ func TestWorld(t *testing.T) {
 		pool.AppendCertsFromPEM(pem)
 		vault := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
 		defer vault.CloseIdleConnections()
-		secret := func(name string) string {
+		get := func(name string) string {
 			var s struct{ Value string }
-			body := request(t, vault, http.MethodGet, w.Settings["KEYVAULT_URL"]+"/secrets/"+w.Settings[name]+"?api-version=7.5", nil,
+			body := request(t, vault, http.MethodGet, w.Settings["KEYVAULT_URL"]+"/secrets/"+name+"?api-version=7.5", nil,
 				http.StatusOK, "Authorization", "Bearer local")
 			if err := json.Unmarshal(body, &s); err != nil || s.Value == "" {
 				t.Fatalf("%s: %v", name, err)
 			}
 			return s.Value
 		}
+		secret := func(setting string) string { return get(w.Settings[setting]) }
 		list := request(t, http.DefaultClient, http.MethodGet, w.Settings["DIMESCHEDULER_URL"]+"/resource", nil,
 			http.StatusOK, "X-API-KEY", secret("DIMESCHEDULER_SECRET_NAME"))
 		if !bytes.Contains(list, []byte("Anna Peeters")) {
@@ -139,6 +141,7 @@ func TestWorld(t *testing.T) {
 		if len(secret("CLIENT_STATE_SECRET_NAME")) < 32 {
 			t.Error("the key of clientState is too short")
 		}
+		signing = get(partnerKey)
 	})
 
 	t.Run("the board's changes reach the app", func(t *testing.T) {
@@ -179,7 +182,10 @@ func TestWorld(t *testing.T) {
 	time.Sleep(crashWindow) // the third crash within it would stop the host
 	t.Run("the handler is killed within a write", func(t *testing.T) { w.testAmbush(t) })
 	t.Run("trouble", func(t *testing.T) { w.testTrouble(t) })
+	t.Run("companies", func(t *testing.T) { w.testCompanies(t) })
+	t.Run("webhook", func(t *testing.T) { w.testHook(t, signing) })
 	t.Run("reads age", func(t *testing.T) { w.testAgeReads(t) })
+	t.Run("what is set up is what the app reads", func(t *testing.T) { w.testSetUp(t) })
 
 	t.Run("nothing is left", func(t *testing.T) {
 		pid := w.Pulse().HandlerPID
@@ -192,7 +198,7 @@ func TestWorld(t *testing.T) {
 		if _, err := os.Stat(filepath.Dir(w.LogFile())); !os.IsNotExist(err) {
 			t.Errorf("the folder is still there: %v", err)
 		}
-		for _, address := range []string{w.HealthURL(), w.Settings["GRAPH_URL"], w.Settings["DIMESCHEDULER_URL"], w.Settings["KEYVAULT_URL"]} {
+		for _, address := range []string{w.HealthURL(), w.Settings["GRAPH_URL"], w.Settings["DIMESCHEDULER_URL"], w.Settings["KEYVAULT_URL"], w.ERPAddresses()[0], w.HookAddress()} {
 			if response, err := http.Get(address); err == nil {
 				response.Body.Close()
 				t.Errorf("%s still answers", address)
@@ -202,7 +208,7 @@ func TestWorld(t *testing.T) {
 			t.Errorf("Err after Close: %v", w.Err())
 		}
 	})
-	for _, part := range []string{"app", "storage", "queues", "board", "Graph", "vault", "demo", "host"} {
+	for _, part := range []string{"app", "storage", "queues", "board", "Graph", "vault", "ERP", "webhook", "demo", "host"} {
 		if !strings.Contains(progress.String(), "  "+part) {
 			t.Errorf("no progress line about %s:\n%s", part, &progress)
 		}
