@@ -44,6 +44,7 @@ func MergeGraph(known []byte, c appointment.Change) (merged []byte, changed bool
 	if now == nil {
 		now = object{}
 	}
+	delete(now, sentFrom) // of that change, not of the appointment
 	fold(now, full(said), "")
 	if err := overlay(now, c); err != nil {
 		return nil, false, fault.Poisoned(op, "%w", err)
@@ -60,8 +61,12 @@ func MergeGraph(known []byte, c appointment.Change) (merged []byte, changed bool
 	return merged, !reflect.DeepEqual(lasting(before), lasting(after)), err
 }
 
+// sentFrom says of one change that a back office made it (facts C.4). A later change
+// that does not say so was made by somebody else.
+const sentFrom = "SentFromBackOffice"
+
 // volatile are the keys that change without the appointment doing so.
-var volatile = []string{"LastModifiedDate", "LastModifiedUser", "Notifications"}
+var volatile = []string{"LastModifiedDate", "LastModifiedUser", "Notifications", sentFrom}
 
 func lasting(o object) object {
 	out := object{}
@@ -83,7 +88,7 @@ var casing = func() map[string]string {
 		"CapacityIndicator", "AppointmentFieldValues", "AppointmentUrls", "AppointmentContainers", "Notifications", "CreatedDate", "CreatedUser",
 		"Task", "TaskNo", "Job", "SourceApp", "SourceType", "JobNo", "Category", "DisplayName", "Color", "TimeMarker", "Name",
 		"Assignments", "ResourceId", "Resource", "ResourceType", "Department", "ResourceNo", "Email",
-		"ShowAs", "Sensitivity", "TimeZone", "CreatedByExchange",
+		"ShowAs", "Sensitivity", "TimeZone", "CreatedByExchange", sentFrom, "BackOfficeId", "BackOfficeParentId", "IsAllDayEvent",
 	} {
 		out[strings.ToLower(k)] = k
 	}

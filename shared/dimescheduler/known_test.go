@@ -74,6 +74,9 @@ func TestRule_R9_TheKnownGraphKeepsWhatAMessageLacks(t *testing.T) {
 			`{"AppointmentGuid":"` + knownGuid + `","Assignments":[{"Resource":{"ResourceNo":"R2"}}]}`},
 		{"a Delete that names nobody leaves what was known", [][2]string{{"Create", `{"appointmentGuid":"` + knownGuid + `","subject":"S"}`}, {"Delete", `{"appointmentGuid":"` + knownGuid + `"}`}}, false,
 			`{"AppointmentGuid":"` + knownGuid + `","Subject":"S"}`},
+		{"what a back office has sent is no longer so after the next change", [][2]string{
+			{"Create", `{"AppointmentGuid":"` + knownGuid + `","sentfromBackOffice":true,"BackofficeID":"SO-1"}`}, {"Update", `{"AppointmentGuid":"` + knownGuid + `"}`}}, false,
+			`{"AppointmentGuid":"` + knownGuid + `","BackOfficeId":"SO-1"}`},
 		{"who touched it last is no change", [][2]string{{"Create", wholeMessage},
 			{"Update", `{"AppointmentGuid":"` + knownGuid + `","LastModifiedDate":"2026-02-28T15:04:05Z"}`}}, false, ""},
 	} {
