@@ -27,6 +27,9 @@ type adoptable struct {
 	// asked is what the board says of appointments that our marks name and its
 	// list lacks.
 	asked map[string]answer
+	// kept are the appointments that a rule keeps from Outlook, by Guid, and what it
+	// says of them.
+	kept map[string]string
 	// born reports whether an event of nobody's becomes an appointment.
 	born func(calendar.Event) bool
 }
@@ -45,6 +48,7 @@ type match struct {
 	mark        *marking // ours on this event; nil = it carries none
 	linked      bool     // by a link that is there
 	why         string
+	kept        string // what the rule says that keeps the appointment from Outlook
 }
 
 // single is an event that is nobody's, or not any more.
@@ -60,6 +64,7 @@ type single struct {
 // one to one.
 type adoption struct {
 	matches []match
+	kept    []match                   // left alone, as a rule keeps the appointment back
 	create  []appointment.Appointment // without an event
 	remove  []single                  // ours, of an appointment that is gone
 	left    []single                  // left alone, and a person should look
@@ -78,6 +83,8 @@ const (
 	whyGuests   = "its appointment is gone, but the event has attendees"
 	whyUnknown  = "carries our mark, and the board does not say what became of its appointment"
 	whyTwin     = "looks the same as an event that is adopted"
+	whyKept     = "a rule keeps its appointment from Outlook: the event is left as it stands"
+	whyCapped   = "made by us, and its appointment is deleted or not assigned any more, as are so many that a person is asked"
 	whyForeign  = "a copy of somebody else's meeting that looks the same as an appointment: it can not be written, the appointment gets an event of its own"
 	whyNew      = "no event is the appointment's"
 	whyPersonal = "made in Outlook"
@@ -111,14 +118,24 @@ func adopt(in adoptable) adoption {
 		}
 	}
 	for _, x := range a.open {
-		a.create = append(a.create, x)
+		if _, kept := a.adoptable.kept[x.Guid]; !kept {
+			a.create = append(a.create, x)
+		}
 	}
 	slices.SortFunc(a.create, func(x, y appointment.Appointment) int { return cmp.Compare(x.Guid, y.Guid) })
 	return a.adoption
 }
 
+// match pairs an event with its appointment. Rules take nobody's own event away,
+// and of what was linked before they have been asked already.
 func (a *adopting) match(m match) {
-	a.matches = append(a.matches, m)
+	own := m.appointment.CreatedByExchange && m.event.TransactionID == ""
+	if says, kept := a.adoptable.kept[m.appointment.Guid]; kept && !own && !m.linked {
+		m.why, m.kept = whyKept, says
+		a.adoption.kept = append(a.adoption.kept, m)
+	} else {
+		a.matches = append(a.matches, m)
+	}
 	a.paired[m.appointment.Guid] = true
 	delete(a.open, m.appointment.Guid)
 }

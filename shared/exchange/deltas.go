@@ -25,6 +25,10 @@ func (s *session) aligned(ctx context.Context, round calendar.Round, items []cal
 	for _, row := range rows {
 		shown, told := there[row.Event]
 		over := told && !shown || !told && round.Full && row.Kind != "held"
+		if shown && row.Kind == "movein" {
+			l, err := s.Store.LinkByEvent(ctx, s.mailbox, row.Event)
+			over = err == nil && l.Held == nil && l.State != store.Released && !l.Wanted.Version.IsZero()
+		}
 		if shown && (row.Kind == "attendees" || row.Kind == "second" || row.Kind == "foreign") {
 			// Left alone on purpose, as long as its link says so.
 			l, err := s.Store.LinkByEvent(ctx, s.mailbox, row.Event)

@@ -82,7 +82,7 @@ func (d *Desk) decide(ctx context.Context, who, mailbox, verdict, code string) (
 			return 0, err
 		}
 	}
-	for _, side := range []string{heldOutlook, heldBoard} {
+	for _, side := range []string{heldOutlook, heldBoard, heldMoveIn} {
 		if err := d.Store.RemoveDelta(ctx, mailbox, heldEvent(side)); err != nil {
 			return 0, err
 		}

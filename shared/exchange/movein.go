@@ -12,6 +12,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/calendar"
 	"github.com/dime-scheduler/connectors/shared/dimescheduler"
 	"github.com/dime-scheduler/connectors/shared/fault"
+	"github.com/dime-scheduler/connectors/shared/routing"
 	"github.com/dime-scheduler/connectors/shared/store"
 )
 
@@ -82,6 +83,9 @@ func (s *session) survey(ctx context.Context) (adoptable, error) {
 	if err != nil {
 		return in, err
 	}
+	if in.kept, err = s.keptByRules(ctx, listed); err != nil {
+		return in, err
+	}
 	there := map[string]bool{}
 	for _, a := range listed {
 		if len(s.assignedHere(a)) > 0 {
@@ -99,6 +103,35 @@ func (s *session) survey(ctx context.Context) (adoptable, error) {
 		}
 	}
 	return in, nil
+}
+
+// keptByRules asks the rules of each appointment, as routing will (judge). A rule
+// that can not be evaluated keeps nothing.
+func (s *session) keptByRules(ctx context.Context, listed []appointment.Appointment) (map[string]string, error) {
+	kept := map[string]string{}
+	if len(s.policy.Rules.Rules()) == 0 {
+		return kept, nil
+	}
+	for _, a := range listed {
+		head, err := s.Store.Head(ctx, a.Guid)
+		if errors.Is(err, store.ErrNotFound) {
+			head = &store.Head{}
+		} else if err != nil {
+			return nil, err
+		}
+		body, err := dimescheduler.EncodeChange(a)
+		if err != nil {
+			return nil, err
+		}
+		graph, _, err := dimescheduler.MergeGraph(head.Graph, appointment.Change{Operation: appointment.Update, Appointment: a, Raw: body})
+		if err != nil {
+			return nil, err
+		}
+		if o := s.policy.Rules.Evaluate(graph); !o.Passes && o.Broken == "" {
+			kept[a.Guid] = o.Message
+		}
+	}
+	return kept, nil
 }
 
 // named is the appointment that our marks on an event name.
@@ -166,6 +199,9 @@ func (s *session) adoptAll(ctx context.Context) (in bool, err error) {
 	if err := s.takeAll(ctx, a.matches, before); err != nil {
 		return false, err
 	}
+	if err := s.keepBackAll(ctx, a.kept, before); err != nil {
+		return false, err
+	}
 	if err := s.dropUnwanted(ctx, a.remove); err != nil {
 		return false, err
 	}
@@ -211,6 +247,33 @@ func (s *session) takeAll(ctx context.Context, matches []match, before map[strin
 	return nil
 }
 
+// keepBackAll gives the events of appointments that a rule keeps from Outlook to
+// their links, and lets them be: what stood there before us is not ours to remove
+// by a rule. When the rule lets the appointment pass, the event is there already
+// (routing.letPass).
+func (s *session) keepBackAll(ctx context.Context, kept []match, before map[string]appointment.Version) error {
+	var guids []string
+	by := map[string]match{}
+	for _, p := range kept {
+		guids = append(guids, p.appointment.Guid)
+		by[p.appointment.Guid] = p
+		d := store.Delta{Mailbox: s.mailbox, Event: p.event.ID, Kind: "movein", Text: whyKept, At: s.Now()}
+		d.Start, d.End, _ = p.event.Content.Times()
+		if err := s.Store.PutDelta(ctx, d); err != nil {
+			return err
+		}
+	}
+	return s.update(ctx, guids, func(l *store.Link) error {
+		p := by[l.Appointment]
+		s.takeMatch(l, p, before[l.Appointment])
+		if l.OutlookSeen.EventID == p.event.ID {
+			l.Wanted.Absent, l.Wanted.Held = true, p.kept
+			letGo(l, routing.CodeRule, p.kept)
+		}
+		return nil
+	})
+}
+
 // holdBack caps the deletions that nobody has seen before: where a setting
 // released the mailbox, or our tables were lost, they are as inferred as those of
 // a list (R28). A person who released it has seen how many there are.
@@ -234,10 +297,30 @@ func (s *session) holdBack(ctx context.Context, a *adoption) error {
 		delete(byGuid, id)
 	}
 	for _, r := range byGuid {
-		r.why = whyUnknown
+		r.why = whyCapped
 		a.left = append(a.left, r)
 	}
 	return nil
+}
+
+// askPerson gives an event whose deletion is capped a link in which it is held
+// back, so that a person releases or refuses it like any other (R28).
+func (s *session) askPerson(ctx context.Context, x single, suspected int) error {
+	_, err := s.Store.UpdateLink(ctx, s.mailbox, x.guid, func(l *store.Link) error {
+		if id := l.OutlookSeen.EventID; id != "" && id != x.event.ID {
+			return nil
+		}
+		if l.OutlookSeen.EventID == "" {
+			l.Origin, l.State, l.Generation = store.Board, store.Agreed, max(l.Generation, x.generation)
+			see(l, x.event.Flow, x.event.Content)
+			saw(&l.OutlookSeen, x.event)
+		}
+		if l.Held == nil {
+			l.Held = &store.Held{Side: heldBoard, Reason: whyCapped, Suspected: suspected, Linked: suspected, Since: s.Now()}
+		}
+		return nil
+	})
+	return err
 }
 
 // dropUnwanted gives events of ours that nobody wants a link that wants them
@@ -282,8 +365,14 @@ func (s *session) letBe(ctx context.Context, list []single) error {
 		if err := s.Store.PutDelta(ctx, d); err != nil {
 			return err
 		}
-		if x.why == whyUnknown {
-			continue // the next reads take it, and ask the board again
+		switch x.why {
+		case whyUnknown:
+			continue // the next reads take it, and ask the board when something is to be done
+		case whyCapped:
+			if err := s.askPerson(ctx, x, len(list)); err != nil {
+				return err
+			}
+			continue
 		}
 		_, err := s.Store.LinkByEvent(ctx, s.mailbox, x.event.ID)
 		if err == nil {

@@ -101,6 +101,10 @@ func (s *session) previewRows(a adoption) []PreviewRow {
 	for _, x := range a.left {
 		event(ActionLeave, x.event, x.guid, x.why)
 	}
+	for _, p := range a.kept {
+		event(ActionLeave, p.event, p.appointment.Guid, p.why)
+		out[len(out)-1].Number = p.appointment.Number
+	}
 	for _, p := range a.matches {
 		event(ActionAdopt, p.event, p.appointment.Guid, p.why)
 		out[len(out)-1].Number = p.appointment.Number

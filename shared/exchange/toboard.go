@@ -51,6 +51,8 @@ func (s *session) toBoard(ctx context.Context, l *store.Link) error {
 		// written to what is gone (R23, R24). The new etag lets it go on.
 		s.recordConflict(l, "changed in Outlook, but deleted or unassigned on the board: removed")
 		return s.giveWay(ctx, l)
+	case !boardKnows(l) && l.Origin == store.Board:
+		return s.askOfOurs(ctx, l)
 	case !boardKnows(l) && l.Inbound.Flow == appointment.Withheld:
 		return s.unborn(ctx, l) // it came under the filter before it was born
 	case !boardKnows(l):
@@ -61,6 +63,30 @@ func (s *session) toBoard(ctx context.Context, l *store.Link) error {
 		return s.keepBack(ctx, l)
 	}
 	return s.change(ctx, l)
+}
+
+// askOfOurs asks the board for the appointment of an event that carries our mark,
+// and of which we know nothing: our tables were lost. It was born on the board, so
+// that what a person does to it must never make one. Without an appointment the
+// finding is taken as seen, and the event is left alone.
+func (s *session) askOfOurs(ctx context.Context, l *store.Link) error {
+	a, err := s.appointment(ctx, l)
+	here := err == nil && len(s.assignedHere(a)) > 0
+	if err != nil && !goneFromBoard(err) {
+		return s.boardFailed(ctx, l, err)
+	}
+	before := l.Wanted.Version
+	return s.put(ctx, l, func(l *store.Link) {
+		if !here {
+			accept(l)
+			settle(l, store.Agreed)
+			return
+		}
+		s.want(l, a, before)
+		l.BoardSeen.Content = a.Content.With(nil)
+		l.BoardSeen.ID, l.BoardSeen.Number = a.ID, a.Number
+		l.DueAt = s.Now()
+	})
 }
 
 // giveWay takes what was found as seen, without telling the board. Should a

@@ -378,6 +378,14 @@ func planAnew(l *store.Link, absent bool) {
 	}
 }
 
+// letPass takes up an event again that stood in the calendar before the mailbox
+// moved in, and was left alone as a rule kept its appointment back.
+func letPass(l *store.Link) {
+	if l.State == store.Released && l.FailureCode == CodeRule && !l.Wanted.Absent {
+		l.State, l.FailureCode, l.FailureText = store.Pending, "", ""
+	}
+}
+
 // want writes what the board wants into one link; due says that its worker has
 // something to do. The larger version stays, and absence is a value (R7).
 func (r *Router) want(ctx context.Context, mailbox string, c appointment.Change, absent bool, held string, now time.Time) (due bool, err error) {
@@ -405,6 +413,7 @@ func (r *Router) want(ctx context.Context, mailbox string, c appointment.Change,
 		news := absent != l.Wanted.Absent || held != l.Wanted.Held || l.Wanted.Version.IsZero() || !content.Equal(l.Wanted.Content)
 		l.Wanted = store.Wanted{Version: c.Version, Absent: absent, Deleted: c.Operation == appointment.Delete, Held: held, Content: content}
 		l.BoardMissing = time.Time{}
+		letPass(l)
 		if l.State == store.Hidden || l.State == store.Released {
 			return nil
 		}
