@@ -281,6 +281,9 @@ func (s *session) deletedOnBoard(ctx context.Context, l *store.Link) error {
 		}
 		l.BoardSent, l.BoardMissing = nil, time.Time{}
 		l.DueAt = s.Now()
+		if l.State == store.Hidden && l.Inbound != nil {
+			return // it may have come back meanwhile: that is still to be dealt with
+		}
 		accept(l)
 		proceed(l, s.Now())
 	})
