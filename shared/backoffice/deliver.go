@@ -109,10 +109,11 @@ func (s *session) landed(ctx context.Context, l *store.Link, r Receipt, took tim
 	return s.works(ctx)
 }
 
-// insertGrace is how long an insert whose answer was lost may still land unseen:
-// longer than a back office waits for a lock (facts C: 3 min). Guess: no vendor
-// promises an upper bound below the operation timeout.
-const insertGrace = 4 * time.Minute
+// landGrace is how long a call whose answer was lost may still take effect unseen:
+// longer than a back office waits for a lock (facts C: 3 min). What is sent before
+// it is over could be undone by it. Guess: no vendor promises an upper bound below
+// the operation timeout.
+const landGrace = 4 * time.Minute
 
 // resolve finds out what became of an intent whose outcome is not known, before
 // anything else is sent (R12): also when nothing is wanted any more.
@@ -125,9 +126,12 @@ func (s *session) resolve(ctx context.Context, l *store.Link) error {
 		}
 		s.calls++
 		receipt, found, err := s.entry.Connector.Find(ctx, d)
-		switch {
+		switch f := fault.Of(err); {
+		case err != nil && f.Kind == fault.Permanent && !f.WholeTarget:
+			// It will never tell: the same as a back office that can not be asked.
+			s.log.WarnContext(ctx, "an unknown outcome can not be looked up", "appointment", l.Appointment, "code", codeOf(f), "error", err)
 		case err != nil:
-			f := *fault.Of(err)
+			f := *f
 			f.Ambiguous = true // it still is not known
 			return s.failed(ctx, l, &f, 0)
 		case found:
@@ -138,7 +142,8 @@ func (s *session) resolve(ctx context.Context, l *store.Link) error {
 	if traits.Idempotent && !traits.Finds && l.Sent.Version == l.Wanted.Version {
 		return s.again(ctx, l)
 	}
-	if wait := l.Sent.At.Add(insertGrace); l.Sent.Op == string(Insert) && !traits.Idempotent && now.Before(wait) {
+	deleting := l.Sent.Op == string(Delete) && l.Wanted.Absent // twice is no harm
+	if wait := l.Sent.At.Add(landGrace); !traits.Idempotent && !deleting && now.Before(wait) {
 		return s.put(ctx, l, func(l *store.Link) { l.DueAt = wait })
 	}
 	return s.put(ctx, l, func(l *store.Link) {

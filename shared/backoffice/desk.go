@@ -171,7 +171,8 @@ func (d *Desk) Save(ctx context.Context, who string, f Form) (View, error) {
 	if err := d.audit(ctx, who, "connector.save", c.ID, changes(FromRecord(there), c, f)); err != nil {
 		return View{}, err
 	}
-	if err := d.moved(ctx, c.ID, c.Send && !there.Send, false); err != nil {
+	selects := c.SourceApp != there.SourceApp || c.SourceType != there.SourceType
+	if err := d.moved(ctx, c.ID, c.Send && (!there.Send || selects), false); err != nil {
 		return View{}, err
 	}
 	return d.Get(ctx, c.ID)

@@ -91,9 +91,15 @@ func (d *Directory) All(ctx context.Context) (map[string]*Entry, error) {
 	return next, nil
 }
 
-// Get returns a connector, or nil if there is none of that id.
+// Get returns a connector, or nil if there is none of that id, which is never said
+// from memory: another process may just have made it.
 func (d *Directory) Get(ctx context.Context, id string) (*Entry, error) {
 	all, err := d.All(ctx)
+	if err != nil || all[id] != nil {
+		return all[id], err
+	}
+	d.Forget()
+	all, err = d.All(ctx)
 	return all[id], err
 }
 

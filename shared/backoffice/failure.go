@@ -28,8 +28,11 @@ func (s *session) failed(ctx context.Context, l *store.Link, err error, took tim
 	final := f.Kind != fault.Transient && !f.WholeTarget
 	expired := !final && !f.WholeTarget && f.Reason != fault.RateLimit && !l.Since.IsZero() && now.Sub(l.Since) >= s.settings.ttl()
 	put := s.put(ctx, l, func(l *store.Link) {
-		if !f.Ambiguous || final {
+		if !f.Ambiguous {
 			l.Sent = nil
+		}
+		if l.Since.IsZero() {
+			l.Since = now
 		}
 		l.FailureCode, l.FailureText = code, text
 		switch {
@@ -60,7 +63,7 @@ func (s *session) failed(ctx context.Context, l *store.Link, err error, took tim
 	case f.Reason == fault.Conflict || ours(f):
 		return nil
 	}
-	return s.stumbled(ctx, f)
+	return s.stumbled(ctx, l, f)
 }
 
 // ours reports faults of our own vault.
@@ -76,9 +79,13 @@ func (s *session) throttled(ctx context.Context, err error) error {
 	})
 }
 
-// stumbled counts a failure that may be the connector's as a whole.
-func (s *session) stumbled(ctx context.Context, f *fault.Error) error {
+// stumbled counts a failure that may be the connector's as a whole. Each appointment
+// counts once: one that fails again and again is not a back office that is down.
+func (s *session) stumbled(ctx context.Context, l *store.Link, f *fault.Error) error {
 	if !s.probing {
+		if l.Attempts > 0 {
+			return nil
+		}
 		if err := s.whole.Save(ctx, func(t *store.Target) { t.Probes++ }); err != nil {
 			return err
 		}

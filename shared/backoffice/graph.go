@@ -52,8 +52,8 @@ func strip(o object) {
 }
 
 // volatile change without the appointment doing so; what we notify planners of
-// must not be news for the back office.
-var volatile = []string{"lastmodifieddate", "lastmodifieduser", "notifications"}
+// must not be news for the back office, nor who said the same before.
+var volatile = []string{"lastmodifieddate", "lastmodifieduser", "notifications", "sentfrombackoffice"}
 
 // DigestOf tells two graphs apart by what is news for a back office.
 func DigestOf(graph []byte) string {
@@ -68,6 +68,27 @@ func DigestOf(graph []byte) string {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:16])
+}
+
+// IsEcho reports whether a graph says that its change came from a back office.
+func IsEcho(graph []byte) bool {
+	is, _ := echo(graph)
+	return is
+}
+
+// asEcho returns the graph with the mark of a change that came from a back office.
+func asEcho(graph []byte) []byte {
+	o, err := parseGraph(graph)
+	if err != nil {
+		return graph
+	}
+	maps.DeleteFunc(o, func(k string, _ any) bool { return strings.EqualFold(k, "SentFromBackOffice") })
+	o["SentFromBackOffice"] = true
+	marked, err := json.Marshal(o)
+	if err != nil {
+		return graph
+	}
+	return marked
 }
 
 // echo reads whether a graph says that its change came from a back office, and of
@@ -86,6 +107,17 @@ func echo(graph []byte) (fromBackOffice bool, document string) {
 		fromBackOffice = v.String() == "1"
 	}
 	return fromBackOffice, textOf(field(o, "BackOfficeId"))
+}
+
+// jobOf reads the source app and type of a graph's job.
+func jobOf(graph []byte) (sourceApp, sourceType string) {
+	o, err := parseGraph(graph)
+	if err != nil {
+		return "", ""
+	}
+	task, _ := field(o, "Task").(object)
+	job, _ := field(task, "Job").(object)
+	return textOf(field(job, "SourceApp")), textOf(field(job, "SourceType"))
 }
 
 // field returns the value of a key in any letter case.

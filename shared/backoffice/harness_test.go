@@ -31,21 +31,22 @@ type world struct {
 	far   map[string]*backofficetest.Mem
 	vault map[string]string
 
-	mu        sync.Mutex
-	now       time.Time
-	sequence  int64
-	changes   []appointment.Change
-	nudges    []bus.Nudge
-	booked    []booking
-	notices   map[string]string // shown on the board, by connector/appointment
-	boardDown bool
-	calls     int // outgoing calls of the process
-	dieAt     int // at which of them it dies; 0 = never
-	diesAfter bool
-	down      bool
-	crashes   int
-	intrudeAt int // at which call a second worker breaks in
-	logs      strings.Builder
+	mu         sync.Mutex
+	now        time.Time
+	sequence   int64
+	changes    []appointment.Change
+	nudges     []bus.Nudge
+	booked     []booking
+	notices    map[string]string // shown on the board, by connector/appointment
+	boardDown  bool
+	calls      int // outgoing calls of the process
+	dieAt      int // at which of them it dies; 0 = never
+	diesAfter  bool
+	down       bool
+	crashes    int
+	unreadable map[string]bool // connectors whose rows can not be read
+	intrudeAt  int             // at which call a second worker breaks in
+	logs       strings.Builder
 
 	router *routing.Router
 	worker *backoffice.Worker
@@ -134,7 +135,7 @@ func (w *world) process() (*backoffice.Worker, *routing.Router, *backoffice.Desk
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(lockedWriter{w}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	directory := &backoffice.Directory{Store: state, Registry: w.registry(), Vault: fakeVault{w}, Now: w.clock, Log: log}
+	directory := &backoffice.Directory{Store: records{state, w}, Registry: w.registry(), Vault: fakeVault{w}, Now: w.clock, Log: log}
 	decode := func(graph []byte) (appointment.Appointment, error) {
 		c, err := dimescheduler.DecodeChange(graph, "Update", 0, time.Time{}, time.UTC)
 		return c.Appointment, err
@@ -143,6 +144,29 @@ func (w *world) process() (*backoffice.Worker, *routing.Router, *backoffice.Desk
 	router := &routing.Router{Store: state, Board: fakeBoard{w}, Bus: fakeBus{w}, Connectors: directory, Backoffice: fakeBus{w}, Now: w.clock, Log: log}
 	desk := &backoffice.Desk{Store: state, Directory: directory, Secrets: fakeVault{w}, Bus: fakeBus{w}, Now: w.clock, Log: log}
 	return worker, router, desk
+}
+
+type rows interface{ store.Connectors }
+
+// records are the connectors' rows, some of which can not be read.
+type records struct {
+	rows
+	w *world
+}
+
+func (r records) Connectors(ctx context.Context) (list []*store.ConnectorRecord, broken map[string]error, err error) {
+	list, broken, err = r.rows.Connectors(ctx)
+	r.w.mu.Lock()
+	defer r.w.mu.Unlock()
+	return slices.DeleteFunc(list, func(c *store.ConnectorRecord) bool {
+		if r.w.unreadable[c.ID] {
+			if broken == nil {
+				broken = map[string]error{}
+			}
+			broken[c.ID] = errors.New("the row can not be read")
+		}
+		return r.w.unreadable[c.ID]
+	}), broken, err
 }
 
 type lockedWriter struct{ w *world }

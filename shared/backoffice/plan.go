@@ -49,11 +49,13 @@ func plan(l *store.Link, c Config, now time.Time) (skipped Operation, why string
 	case !wants(l):
 		rest(l, now)
 		return "", ""
+	case !l.Wanted.Absent && !c.Matches(jobOf(l.Wanted.Graph)):
+		return elsewhere(l, op, now)
 	case c.SkipEchoes && op == Update && fromBackOffice && known(l) && document == l.Told.BackOfficeID:
 		told(l, op, now)
 		rest(l, now)
 		return op, "the change came from the back office itself"
-	case !slices.Contains(c.Operations, op):
+	case !slices.Contains(c.Operations, op) && !(replaces(l) && slices.Contains(c.Operations, Insert)):
 		told(l, op, now)
 		rest(l, now)
 		return op, "the connector is not set to send this operation"
@@ -63,11 +65,33 @@ func plan(l *store.Link, c Config, now time.Time) (skipped Operation, why string
 		l.State = store.Creating
 	}
 	l.Sent = &store.Sent{Op: string(op), Version: l.Wanted.Version, At: now, Graph: l.Wanted.Graph, Attempt: l.Attempts + 1}
+	if l.Wanted.Joins && op == Insert && !IsEcho(l.Wanted.Graph) {
+		// A planner has changed what the back office made before it was told so: an
+		// insert without the mark would make a second document. The change follows.
+		l.Sent.Graph = asEcho(l.Wanted.Graph)
+	}
 	l.DueAt = now
 	if l.Since.IsZero() {
 		l.Since = now
 	}
 	return "", ""
+}
+
+// replaces reports an update that stands for an insert whose outcome is not known.
+func replaces(l *store.Link) bool {
+	return intended(l) == Update && l.Told != nil && l.Told.Exists && l.Told.Digest == ""
+}
+
+// elsewhere holds back what was routed before the connector was given another
+// source app or type: it would go to a back office that it does not belong to. The
+// next change of the appointment is routed anew; corrected, the connector sends it.
+func elsewhere(l *store.Link, op Operation, now time.Time) (skipped Operation, why string) {
+	const text = "the connector is registered for another source app or source type now"
+	if l.FailureText != text {
+		skipped, why = op, text
+	}
+	l.State, l.DueAt, l.FailureCode, l.FailureText = store.Skipped, now.Add(recheck), CodeNotAllowed, text
+	return skipped, why
 }
 
 // told notes what the back office knows from now on.
@@ -81,7 +105,10 @@ func told(l *store.Link, op Operation, now time.Time) {
 		graph = l.Sent.Graph
 	}
 	next.Exists, next.At = op != Delete, now
-	next.Digest = DigestOf(graph)
+	if next.Digest = DigestOf(graph); l.Wanted.Joins && IsEcho(graph) && !IsEcho(l.Wanted.Graph) {
+		next.Digest = "" // joined, and not told of what changed since
+	}
+	l.Wanted.Joins = false
 	next.ReadAt, next.Reads, next.State, next.StateText = time.Time{}, 0, "", ""
 	if _, document := echo(graph); document != "" {
 		next.BackOfficeID = document

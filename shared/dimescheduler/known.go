@@ -22,7 +22,8 @@ type object = map[string]any
 // connector (facts B.5), whatever form the change came in. Rules, back offices and
 // action URIs read it.
 //
-// What the change lacks is unchanged (R9); in the full form null says that there is
+// What the change lacks is unchanged (R9), but for the mark SentFromBackOffice, which is
+// of the one change; in the full form null says that there is
 // none. Assignments of the full form are the whole list, and what is known of an
 // assigned resource stays; the flat form adds or removes its one resource. A task
 // that is another than the known one takes its place. Times are in UTC, with Z.
@@ -44,7 +45,8 @@ func MergeGraph(known []byte, c appointment.Change) (merged []byte, changed bool
 	if now == nil {
 		now = object{}
 	}
-	delete(now, sentFrom) // of that change, not of the appointment
+	// Of that change, not of the appointment; rows of before have other letter cases.
+	maps.DeleteFunc(now, func(k string, _ any) bool { return strings.EqualFold(k, sentFrom) })
 	fold(now, full(said), "")
 	if err := overlay(now, c); err != nil {
 		return nil, false, fault.Poisoned(op, "%w", err)

@@ -52,20 +52,29 @@ func jobOf(graph []byte) job {
 // connectors brings the head's connector targets up to date: those that the job
 // selects are wanted, all others that ever were are not. A shard is kept once it
 // is chosen, so that a changed job does not reorder what is under way.
-func (r *Router) connectors(ctx context.Context, next *store.Head, c appointment.Change) error {
+//
+// A connector that was deleted, or whose record does not tell its source app, says
+// nothing of what belongs to it: it is wanted if it was, and its worker sees to it.
+func (r *Router) connectors(ctx context.Context, head, next *store.Head, c appointment.Change) error {
 	if r.Connectors == nil {
 		return nil
 	}
+	all, err := r.Connectors.All(ctx)
+	if err != nil {
+		return err
+	}
+	gone := c.Operation == appointment.Delete && (speaksForAll(c) || !assigned(next.Graph))
 	chosen := map[string]string{} // connector -> target
 	for t := range next.Targets {
 		if shard, ok := strings.CutPrefix(t, connectorPrefix); ok {
-			next.Targets[t] = false
-			if id, _, ok := backoffice.ParseTarget(shard); ok {
+			id, _, ok := backoffice.ParseTarget(shard)
+			next.Targets[t] = !gone && head.Targets[t] && sourceAppOf(all[id]) == ""
+			if ok {
 				chosen[id] = t
 			}
 		}
 	}
-	if c.Operation == appointment.Delete && (speaksForAll(c) || !assigned(next.Graph)) {
+	if gone {
 		return nil
 	}
 	j := jobOf(next.Graph)
@@ -87,6 +96,14 @@ func (r *Router) connectors(ctx context.Context, next *store.Head, c appointment
 		return r.noBackOffice(ctx, c, "", "no connector is registered for the source app "+j.sourceApp+" and source type "+j.sourceType)
 	}
 	return nil
+}
+
+// sourceAppOf is the source app of a connector; empty = it does not tell.
+func sourceAppOf(e *backoffice.Entry) string {
+	if e == nil {
+		return ""
+	}
+	return strings.TrimSpace(e.Config.SourceApp)
 }
 
 // assigned reports whether the graph shows anybody assigned.
@@ -156,11 +173,13 @@ func (r *Router) tellConnectors(ctx context.Context, head *store.Head, c appoint
 	for _, t := range targets {
 		shard := strings.TrimPrefix(t, connectorPrefix)
 		id, _, _ := backoffice.ParseTarget(shard)
-		graph := head.Graph
-		if e := all[id]; e != nil {
-			if graph, err = backoffice.GraphFor(graph, e.Config.SourceApp); err != nil {
-				return err
-			}
+		app := sourceAppOf(all[id])
+		if app == "" {
+			app = jobOf(head.Graph).sourceApp
+		}
+		graph, err := backoffice.GraphFor(head.Graph, app)
+		if err != nil {
+			return err
 		}
 		due, err := r.tell(ctx, shard, head, graph, c, !head.Targets[t], now)
 		if err != nil {
@@ -198,7 +217,7 @@ func (r *Router) tell(ctx context.Context, shard string, head *store.Head, graph
 		was := l.Wanted
 		deleted := absent && head.Operation == appointment.Delete
 		graph := graph
-		if absent && !deleted && len(was.Graph) > 0 {
+		if absent && (!deleted || was.Absent) && len(was.Graph) > 0 {
 			graph = was.Graph // it belongs elsewhere now: the deletion names what was told
 		}
 		news := absent != was.Absent || was.Version.IsZero() || backoffice.DigestOf(graph) != backoffice.DigestOf(was.Graph)
@@ -206,6 +225,7 @@ func (r *Router) tell(ctx context.Context, shard string, head *store.Head, graph
 		l.Wanted = store.Wanted{
 			Version: head.Version, Absent: absent, Deleted: deleted, Graph: graph,
 			Created: !absent && !told && (was.Created || c.Operation == appointment.Create),
+			Joins:   !absent && !told && (was.Joins || backoffice.IsEcho(graph)),
 		}
 		if news {
 			l.DueAt, l.Attempts, l.Since, l.FailureCode, l.FailureText = now, 0, time.Time{}, "", ""

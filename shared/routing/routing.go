@@ -149,7 +149,7 @@ func (r *Router) route(ctx context.Context, c appointment.Change) error {
 	if next.Graph, _, err = dimescheduler.MergeGraph(head.Graph, c); err != nil {
 		return err
 	}
-	if err := r.connectors(ctx, &next, c); err != nil {
+	if err := r.connectors(ctx, head, &next, c); err != nil {
 		return err
 	}
 	if !speaksForAll(c) {

@@ -129,6 +129,9 @@ type Wanted struct {
 	// Created: the board has announced the appointment's creation, and the back
 	// office has not been told of anything yet (connectors only).
 	Created bool
+	// Joins: a back office has made the document itself, and has not been told yet
+	// to join it with the appointment; Graph may be a later change (connectors only).
+	Joins bool
 }
 
 // BoardSeen is the board's shadow: what it showed when both sides were last

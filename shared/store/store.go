@@ -59,6 +59,8 @@ type Target struct {
 
 	// Due is when redrive looks after this target by itself (R1); zero = never.
 	Due time.Time
+	// Booked is the Due for which a nudge is booked, too (R2); zero = none is.
+	Booked time.Time
 	// NotBefore: the other side asked to be left alone until then.
 	NotBefore time.Time
 

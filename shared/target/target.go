@@ -80,7 +80,7 @@ func (k *Keeper) Book(ctx context.Context, at time.Time) error {
 	}
 	return k.Save(ctx, func(t *store.Target) {
 		if t.Due.IsZero() || t.Due.After(at) || !t.Due.After(k.Now()) {
-			t.Due = at
+			t.Due, t.Booked = at, at
 		}
 	})
 }
@@ -115,8 +115,8 @@ func (k *Keeper) Rest(ctx context.Context, floor func() time.Time, pass func(con
 		if wait := floor(); !next.IsZero() && next.Before(wait) {
 			next = wait
 		}
-		if next.Equal(k.Row.Due) {
-			return nil // as it is booked already
+		if next.Equal(k.Row.Due) && next.Equal(k.Row.Booked) {
+			return nil // as it is booked already, and not only lowered to the same time
 		}
 		if !next.IsZero() {
 			if err := k.nudge(ctx, next); err != nil {
@@ -124,7 +124,7 @@ func (k *Keeper) Rest(ctx context.Context, floor func() time.Time, pass func(con
 			}
 		}
 		row := *k.Row
-		row.Due = next
+		row.Due, row.Booked = next, next
 		switch err := k.Store.SwapTarget(ctx, &row); {
 		case err == nil:
 			k.Row = &row

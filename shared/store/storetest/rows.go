@@ -109,7 +109,7 @@ func fullTarget(kind store.TargetKind, id string) *store.Target {
 	return &store.Target{
 		Kind: kind, ID: id, Email: "someone@example.com", Participates: true,
 		Due: at(1), NotBefore: at(2), DeltaLink: "https://graph.example/delta?$deltatoken=" + strings.Repeat("x", 5000),
-		WindowStart: at(3), WindowEnd: at(4), LastRead: at(5), LastBaseline: at(6), BookedRead: at(7), Round: 1 << 40,
+		WindowStart: at(3), WindowEnd: at(4), LastRead: at(5), LastBaseline: at(6), BookedRead: at(7), Booked: at(8), Round: 1 << 40,
 		Phase: store.PhasePreviewed, Preview: store.Preview{At: at(12), Adopt: 1, Create: 2, Delete: 3, ToBoard: 4, Left: 5},
 		ReleasedBy: "admin", ReleasedAt: at(13), Leaving: store.LeavingRemove, LeavingBy: "other", LeavingAt: at(14),
 		Subscription: "sub", SubscriptionExpires: at(8), SubscriptionRenewed: at(9),
