@@ -169,6 +169,7 @@ func (s *session) again(ctx context.Context, l *store.Link) error {
 		if mine = f.ETag != "" && sameSent(f.Sent, l.Sent); mine {
 			again := *f.Sent
 			again.Attempt++
+			again.Doubt = true
 			f.Sent = &again
 		}
 		return nil

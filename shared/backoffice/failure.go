@@ -2,6 +2,7 @@ package backoffice
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ func (s *session) failed(ctx context.Context, l *store.Link, err error, took tim
 	final := f.Kind != fault.Transient && !f.WholeTarget
 	expired := !final && !f.WholeTarget && f.Reason != fault.RateLimit && !l.Since.IsZero() && now.Sub(l.Since) >= s.settings.ttl()
 	put := s.put(ctx, l, func(l *store.Link) {
-		if !f.Ambiguous {
+		if !f.Ambiguous && !l.Sent.Doubt {
 			l.Sent = nil
 		}
 		if l.Since.IsZero() {
@@ -151,7 +152,7 @@ func (s *session) claim(ctx context.Context) error {
 		return nil
 	}
 	rotated := s.Connectors.rotated(ctx, s.entry)
-	due := func(t *store.Target) bool { return rotated || t.SuspendedFor != s.entry.ETag || !t.Probe.After(now) }
+	due := func(t *store.Target) bool { return rotated || !failedWith(t, s.entry.ETag) || !t.Probe.After(now) }
 	if !due(row) {
 		return nil
 	}
@@ -161,7 +162,8 @@ func (s *session) claim(ctx context.Context) error {
 			return
 		}
 		s.probing = true
-		t.Probe, t.SuspendedFor = now.Add(s.timeout()+reserve), s.entry.ETag
+		t.Probe = now.Add(s.timeout() + reserve)
+		failsWith(t, s.entry.ETag)
 		if rotated {
 			t.NotBefore = time.Time{}
 		}
@@ -202,7 +204,23 @@ func (s *session) suspend(ctx context.Context, err error) error {
 		if t.SuspendedSince.IsZero() {
 			t.SuspendedSince = now
 		}
-		t.SuspendedReason, t.SuspendedCode, t.SuspendedFor = string(f.Reason), code, s.entry.ETag
+		t.SuspendedReason, t.SuspendedCode = string(f.Reason), code
+		failsWith(t, s.entry.ETag)
 		t.Probe, t.Probes = now.Add(pause), n+1
 	})
+}
+
+// failedWith reports whether the record of this ETag was tried in this suspension.
+// For half a minute two processes may hold different ones: each is news once, or
+// they would take turns in trying a refused password.
+func failedWith(t *store.Target, etag string) bool {
+	return slices.Contains(strings.Fields(t.SuspendedFor), etag)
+}
+
+// failsWith notes that it was; the newest few are kept.
+func failsWith(t *store.Target, etag string) {
+	const kept = 4
+	tried := slices.DeleteFunc(strings.Fields(t.SuspendedFor), func(s string) bool { return s == etag })
+	tried = append([]string{etag}, tried...)
+	t.SuspendedFor = strings.Join(tried[:min(kept, len(tried))], " ")
 }

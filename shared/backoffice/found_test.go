@@ -348,3 +348,66 @@ func TestFound_AnEchoThatIsOvertakenMakesNoSecondDocument(t *testing.T) {
 		w.quiet()
 	}
 }
+
+// For half a minute after a change two instances of the program hold different
+// records. They do not take turns in trying a refused password.
+func TestFound_TwoInstancesDoNotTakeTurnsWithARefusedPassword(t *testing.T) {
+	w := newWorld(t)
+	erp := w.connector("erp", func(c *backoffice.Config) { c.Shards = 1 })
+	erp.Fail(backofficetest.Denied, 1000000)
+	w.announce(appointment.Create, sample(1, ""))
+	w.deliver()
+	other, _, desk := w.process()
+	f := must(desk.Get(t.Context(), "erp"))(t).Form
+	f.Login = "another"
+	must(desk.Save(t.Context(), "ann", f))(t)
+	before := erp.Tries()
+	for i := range 20 {
+		w.announce(appointment.Create, sample(2+i, ""))
+		w.must(w.router.Route(t.Context(), w.changes[0]))
+		w.changes = nil
+		n := w.nudges[len(w.nudges)-1]
+		w.nudges = nil
+		w.must(w.worker.Handle(t.Context(), n))
+		w.must(other.Handle(t.Context(), n))
+	}
+	if n := erp.Tries() - before; n > 2 {
+		t.Errorf("the password was tried %d times within seconds", n)
+	}
+}
+
+// The link-local address of a cloud's credentials is no token address either.
+func TestFound_TheTokenAddressIsNotTheMachinesOwn(t *testing.T) {
+	c := backoffice.Config{ID: "x", SourceApp: "A", Operations: []backoffice.Operation{"I"}, Type: backoffice.Webhook, API: backoffice.REST, Auth: backoffice.OAuthBody, Scope: "s",
+		URI: "https://hook.example", ClientID: "c", Secret: "s", Shards: 1, AllowHTTP: true, TokenURL: "http://169.254.169.254/metadata/identity/oauth2/token"}
+	if p := c.Validate(); len(p) != 1 || p[0].Field != "tokenUrl" {
+		t.Errorf("%v", p)
+	}
+	c.TokenURL, c.URI = "https://login.example/token", "http://168.63.129.16/machine"
+	if p := c.Validate(); len(p) != 1 || p[0].Field != "uri" {
+		t.Errorf("%v", p)
+	}
+}
+
+// That an attempt was refused does not say that the one before it has not arrived:
+// what comes after is no second insert.
+func TestFound_ARefusedRepetitionLeavesTheFirstInDoubt(t *testing.T) {
+	for _, second := range []backofficetest.Fault{backofficetest.RateLimited, backofficetest.Unavailable, backofficetest.HTML, backofficetest.Denied} {
+		w := newWorld(t)
+		erp := w.connector("erp", nil)
+		erp.Has.Idempotent = true
+		erp.Fail(backofficetest.LostReply, 1)
+		w.announce(appointment.Create, sample(1, "A"))
+		w.deliver()
+		erp.Fail(second, 1)
+		w.settle(5 * time.Second) // the repetition
+		erp.Fail("", 0)
+		w.announce(appointment.Update, sample(1, "B"))
+		w.settle(2 * time.Hour)
+		w.expect(string(second), documents(erp), []string{"B"})
+		if n := inserts(erp); n != 1 {
+			t.Errorf("%s: arrived %q", second, told(erp))
+		}
+		w.quiet()
+	}
+}

@@ -30,6 +30,9 @@ type world struct {
 	mem   store.Store
 	far   map[string]*backofficetest.Mem
 	vault map[string]string
+	// kinds take the place of the back offices in memory; authority is their token server.
+	kinds     backoffice.Registry
+	authority string
 
 	mu         sync.Mutex
 	now        time.Time
@@ -135,7 +138,7 @@ func (w *world) process() (*backoffice.Worker, *routing.Router, *backoffice.Desk
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(lockedWriter{w}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	directory := &backoffice.Directory{Store: records{state, w}, Registry: w.registry(), Vault: fakeVault{w}, Now: w.clock, Log: log}
+	directory := &backoffice.Directory{Store: records{state, w}, Registry: w.registry(), Vault: fakeVault{w}, AuthorityURL: w.authority, Now: w.clock, Log: log}
 	decode := func(graph []byte) (appointment.Appointment, error) {
 		c, err := dimescheduler.DecodeChange(graph, "Update", 0, time.Time{}, time.UTC)
 		return c.Appointment, err
@@ -178,6 +181,9 @@ func (l lockedWriter) Write(p []byte) (int, error) {
 }
 
 func (w *world) registry() backoffice.Registry {
+	if w.kinds != nil {
+		return w.kinds
+	}
 	kind := backoffice.KindFunc(func(_ context.Context, _ backoffice.Deps, c backoffice.Config) (backoffice.Connector, error) {
 		return remote{w, w.erp(c.ID)}, nil
 	})

@@ -229,7 +229,17 @@ func escaped(raw string) string {
 // credentials, and no back office.
 func forbiddenHost(host string) bool {
 	ip := net.ParseIP(host)
-	return ip != nil && (ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast())
+	return ip != nil && ForbiddenIP(ip)
+}
+
+// azurePlatform is where Azure's own agents speak to its machines (Microsoft's "What
+// is IP address 168.63.129.16").
+var azurePlatform = net.IPv4(168, 63, 129, 16)
+
+// ForbiddenIP reports an address that no back office has; see forbiddenHost. Loopback
+// is allowed: hybrid connections of Azure appear there.
+func ForbiddenIP(ip net.IP) bool {
+	return ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast() || ip.Equal(azurePlatform)
 }
 
 func (v *validation) signIn() {
@@ -264,7 +274,7 @@ func (v *validation) signIn() {
 	if len(c.Login) > maxLogin {
 		v.add("login", CodeSchema, "the login has more than %d characters", maxLogin)
 	}
-	if u, err := url.Parse(c.TokenURL); c.TokenURL != "" && (err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && c.AllowHTTP)) {
+	if u, err := url.Parse(c.TokenURL); c.TokenURL != "" && (err != nil || u.Host == "" || u.User != nil || forbiddenHost(u.Hostname()) || u.Scheme != "https" && !(u.Scheme == "http" && c.AllowHTTP)) {
 		v.add("tokenUrl", CodeURL, "the token address is not an https URL")
 	}
 }

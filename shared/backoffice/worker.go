@@ -136,7 +136,7 @@ func (s *session) work(ctx context.Context) error {
 	case s.entry == nil:
 		return s.keep.Rest(ctx, s.floor, s.forget)
 	case len(s.entry.Problems) > 0:
-		if row := s.whole.Row; row.SuspendedFor != s.entry.ETag || !row.Probe.After(s.Now()) { // else it is known
+		if row := s.whole.Row; !failedWith(row, s.entry.ETag) || !row.Probe.After(s.Now()) { // else it is known
 			if err := s.suspend(ctx, s.entry.Problems.Fault()); err != nil {
 				return err
 			}

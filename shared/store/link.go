@@ -201,6 +201,8 @@ type Sent struct {
 	// Graph is what a back office was sent, Attempt the how-manyth time (connectors only).
 	Graph   []byte `json:",omitempty"`
 	Attempt int    `json:",omitempty"`
+	// Doubt: an earlier attempt may have arrived, whatever becomes of this one.
+	Doubt bool `json:",omitempty"`
 }
 
 // BoardSent is a write to the board whose outcome is not known yet.

@@ -93,8 +93,8 @@ type Target struct {
 	SuspendedSince  time.Time
 	SuspendedReason string
 	SuspendedCode   string
-	// SuspendedFor is the ETag of the connector's record that failed: another is
-	// tried at once.
+	// SuspendedFor are the ETags of the connector's record that failed, newest first,
+	// with blanks between them: another is tried at once.
 	SuspendedFor string
 	// SuspendedBy is the service whose suspension this one follows; "" = its own.
 	SuspendedBy string

@@ -91,7 +91,8 @@ func (c *connector) Deliver(ctx context.Context, d backoffice.Delivery) (backoff
 	if f := refused(c.client.Fault(opDeliver, r), r.Status); f != nil {
 		return backoffice.Receipt{}, f
 	}
-	return backoffice.Receipt{Location: clip(r.Header.Get("Location")), Correlation: clip(correlation(r.Header))}, nil
+	// A Location is not kept: those of Logic Apps hold a signature that opens them.
+	return backoffice.Receipt{Correlation: clip(correlation(r.Header))}, nil
 }
 
 var names = map[backoffice.Operation]string{backoffice.Insert: "Create", backoffice.Update: "Update", backoffice.Delete: "Delete"}

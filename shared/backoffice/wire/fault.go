@@ -108,6 +108,9 @@ func (c *Client) broken(ctx context.Context, op string, err error, sent bool) er
 		f.Reason, f.Code, f.Err = fault.Canceled, "", context.Canceled
 	case errors.Is(err, errPin):
 		untrusted(f, errPin.Error()+": look whether it was renewed, and enter the new pin")
+	case errors.Is(err, errForbidden):
+		untrusted(f, errForbidden.Error())
+		f.Code = c.codes.URL
 	case errors.As(err, &verify), errors.As(err, &authority), errors.As(err, &host):
 		untrusted(f, "the server's certificate is not trusted, not valid now or of another name: enter its CA bundle or pin")
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):

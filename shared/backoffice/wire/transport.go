@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/backoffice"
@@ -45,7 +46,7 @@ func (t *transports) next() http.RoundTripper {
 	}
 	tr := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:            (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second, Control: reachable}).DialContext,
 		TLSClientConfig:        t.tls.Clone(),
 		TLSHandshakeTimeout:    15 * time.Second,
 		MaxIdleConnsPerHost:    16,
@@ -60,6 +61,20 @@ func (t *transports) next() http.RoundTripper {
 	t.made = append(t.made, tr)
 	t.mu.Unlock()
 	return tr
+}
+
+// errForbidden: the name of a back office leads to where no back office is.
+var errForbidden = errors.New("the host name of the address leads to an address of the machine itself, not of a back office")
+
+// reachable looks at the address that a name was resolved to, just before it is
+// called: what the name meant when it was checked says nothing.
+func reachable(_, address string, _ syscall.RawConn) error {
+	host, _, err := net.SplitHostPort(address)
+	host, _, _ = strings.Cut(host, "%") // a zone
+	if ip := net.ParseIP(host); err != nil || ip == nil || backoffice.ForbiddenIP(ip) {
+		return errForbidden
+	}
+	return nil
 }
 
 func (t *transports) close() {

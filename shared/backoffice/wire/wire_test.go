@@ -236,3 +236,17 @@ func TestCanceled(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A name that leads to the machine's own credentials is not called.
+func TestFound_NamesOfLinkLocalAddresses(t *testing.T) {
+	for _, address := range []string{"169.254.169.254:80", "[fe80::1%eth0]:443", "168.63.129.16:80", "0.0.0.0:80", "[::ffff:169.254.169.254]:80", "nonsense"} {
+		if err := wire.Reachable("tcp", address, nil); err == nil {
+			t.Errorf("%s may be called", address)
+		}
+	}
+	for _, address := range []string{"127.0.0.1:80", "10.1.2.3:7047", "[2001:db8::1]:443"} {
+		if err := wire.Reachable("tcp", address, nil); err != nil {
+			t.Errorf("%s may not be called: %v", address, err)
+		}
+	}
+}

@@ -1,0 +1,4 @@
+package wire
+
+// Reachable is reachable, for tests.
+var Reachable = reachable
