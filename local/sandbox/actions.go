@@ -13,6 +13,7 @@ import (
 
 	"github.com/dime-scheduler/connectors/local/boardsim"
 	"github.com/dime-scheduler/connectors/local/graphsim"
+	"github.com/dime-scheduler/connectors/local/world"
 )
 
 // maxBody bounds a POST; the board's body field is the largest part.
@@ -64,7 +65,8 @@ type boardForm struct {
 	Subject    string   `json:"subject"`
 	Body       string   `json:"body"`
 	Importance string   `json:"importance"`
-	Task       string   `json:"task"` // job/task, or "" for none
+	Category   string   `json:"category"` // "" or world.Placeholder
+	Task       string   `json:"task"`     // job/task, or "" for none
 	Resources  []string `json:"resources"`
 }
 
@@ -78,12 +80,16 @@ func (s *Sandbox) boardSave(_ context.Context, f boardForm) error {
 	if !known {
 		return fmt.Errorf("importance %q is none of low, normal, high", f.Importance)
 	}
+	if f.Category != "" && f.Category != world.Placeholder {
+		return fmt.Errorf("category %q is neither empty nor %s", f.Category, world.Placeholder)
+	}
 	task, err := s.task(f.Task)
 	if err := errors.Join(err, f.check()); err != nil {
 		return err
 	}
 	fill := func(a *boardsim.Appointment) {
 		a.Subject, a.Body, a.Start, a.End, a.Importance = f.Subject, f.Body, f.Start, f.End, importance
+		a.Category = f.Category
 		a.SourceApp, a.SourceType, a.JobNo, a.TaskNo = task.SourceApp, task.SourceType, task.JobNo, task.TaskNo
 	}
 	if f.ID == "" {
@@ -109,7 +115,7 @@ func (s *Sandbox) boardSave(_ context.Context, f boardForm) error {
 // equal compares what the form holds: what is not changed is not announced.
 func equal(a, b boardsim.Appointment) bool {
 	return a.Subject == b.Subject && a.Body == b.Body && a.Start.Equal(b.Start) && a.End.Equal(b.End) &&
-		a.Importance == b.Importance && a.JobNo == b.JobNo && a.TaskNo == b.TaskNo
+		a.Importance == b.Importance && a.Category == b.Category && a.JobNo == b.JobNo && a.TaskNo == b.TaskNo
 }
 
 // assign adds the resources that are missing and removes those that are too many.
@@ -286,6 +292,12 @@ func (s *Sandbox) trouble(ctx context.Context, f troubleForm) error {
 		s.controls.SetStorm(f.On)
 	case "stop":
 		s.controls.SetGraphDown(f.On)
+	case "erpdown":
+		return s.controls.SetERPDown(f.On)
+	case "erplocked":
+		s.controls.SetERPLocked(f.On)
+	case "erplate":
+		s.controls.LoseERPAnswer()
 	case "subscriptionrenewal", "mailboxsweep", "resourcesync", "redrive":
 		return s.controls.Trigger(ctx, f.Do)
 	default:

@@ -13,6 +13,7 @@ import (
 
 	"github.com/dime-scheduler/connectors/local/boardsim"
 	"github.com/dime-scheduler/connectors/local/graphsim"
+	"github.com/dime-scheduler/connectors/local/world"
 )
 
 // patience is for a machine that does other things too.
@@ -73,6 +74,11 @@ func TestDragInTheBrowser(t *testing.T) {
 	a, err := r.board.CreateAppointment(boardsim.Appointment{Subject: "Survey", Start: at(9, 0), End: at(10, 0), Resources: []string{"ANNA"}})
 	r.must(err)
 
+	r.controls.ledgers = []world.Ledger{{
+		Connector: "co", Name: "Company", How: "REST", SourceApp: "APP", PerResource: true,
+		Entries: []world.Entry{{Appointment: a.GUID, Number: 7, Resources: []string{"ANNA"}, Subject: "Survey", JobNo: "J1", TaskNo: "T1", Start: at(9, 0), End: at(10, 0)}},
+	}}
+
 	var mu sync.Mutex
 	var problems []string
 	r.must(chromedp.Listen(ctx, func(event any) {
@@ -89,6 +95,8 @@ func TestDragInTheBrowser(t *testing.T) {
 		void(chromedp.Evaluate[chromedp.Void](`document.querySelector('#day').dispatchEvent(new Event('change')); undefined`)),
 		chromedp.WaitVisible(block),
 		chromedp.WaitVisible(chromedp.CSS(`#outlook .row[data-row=ANNA] .block`)),
+		void(chromedp.Poll[bool](`document.querySelector('[data-ledger=co] table').innerText.replace(/\s+/g, ' ').trim() === '09:00–10:00 Anna Survey J1/T1 no. 7'`,
+			chromedp.WithPollingTimeout(patience))),
 	))
 
 	// Two hours to the right and one row down: the scale shows twelve hours.

@@ -1,6 +1,7 @@
 // Package sandbox is the page of the local world: the planning board and the
 // Outlook calendars of its resources side by side, to drag, edit and delete on
-// both, with buttons for trouble and a line that says how the world is doing.
+// both, below them what stands in each back office, with buttons for trouble and a
+// line that says how the world is doing.
 //
 // A [Sandbox] is an http.Handler: one embedded page, its script and style, the
 // JSON that the script polls, and one POST for each thing to do. It acts as the
@@ -37,14 +38,18 @@ var pageText string
 
 var page = template.Must(template.New("page").Parse(pageText))
 
-// Controls is what the page shows and does beyond the two sides.
+// Controls is what the page shows and does beyond board and Outlook.
 type Controls interface {
 	Pulse() world.Pulse
+	Ledgers() []world.Ledger
 	KillHandler() error
 	DropNotifications(n int)
 	ExpireSubscriptions() int
 	SetStorm(on bool)
 	SetGraphDown(down bool)
+	SetERPDown(down bool) error
+	SetERPLocked(locked bool)
+	LoseERPAnswer()
 	Trigger(ctx context.Context, function string) error
 }
 
@@ -102,7 +107,8 @@ func (s *Sandbox) page(w http.ResponseWriter, _ *http.Request) {
 		Today     string
 		Resources []boardsim.Resource
 		Tasks     []boardsim.Task
-	}{s.token, time.Now().UTC().Format(time.DateOnly), s.board.Resources(), s.tasks})
+		Category  string
+	}{s.token, time.Now().UTC().Format(time.DateOnly), s.board.Resources(), s.tasks, world.Placeholder})
 	if err != nil {
 		http.Error(w, "the page can not be shown: "+err.Error(), http.StatusInternalServerError)
 		return

@@ -23,6 +23,8 @@ import (
 type controls struct {
 	pulse world.Pulse
 	told  []string
+
+	ledgers []world.Ledger
 }
 
 func (c *controls) tell(what string) { c.told = append(c.told, what) }
@@ -33,6 +35,11 @@ func (c *controls) DropNotifications(int)    { c.tell("drop") }
 func (c *controls) ExpireSubscriptions() int { c.tell("expire"); return 1 }
 func (c *controls) SetStorm(on bool)         { c.pulse.Storm = on }
 func (c *controls) SetGraphDown(down bool)   { c.pulse.GraphDown = down }
+func (c *controls) SetERPLocked(locked bool) { c.pulse.ERPLocked = locked }
+func (c *controls) LoseERPAnswer()           { c.tell("lose") }
+func (c *controls) Ledgers() []world.Ledger  { return c.ledgers }
+
+func (c *controls) SetERPDown(down bool) error { c.pulse.ERPDown = down; return nil }
 
 func (c *controls) Trigger(_ context.Context, function string) error { c.tell(function); return nil }
 
@@ -62,6 +69,7 @@ func newRoom(t *testing.T, o boardsim.Options) *room {
 	}
 	tasks := []boardsim.Task{{SourceApp: "CRONUS", SourceType: "ORDER", JobNo: "J1", TaskNo: "T1", ShortDescription: "Survey"}}
 	r.board.AddTask(tasks[0])
+	r.board.AddCategory(boardsim.Category{Name: world.Placeholder, DisplayName: world.Placeholder})
 	r.sandbox = New(r.board, r.graph, r.controls, tasks)
 	server := httptest.NewServer(r.sandbox)
 	t.Cleanup(server.Close)
@@ -132,10 +140,10 @@ func TestPage(t *testing.T) {
 
 func TestBoard(t *testing.T) {
 	r := newRoom(t, boardsim.Options{NewGUID: func() string { return "11111111-1111-4111-8111-111111111111" }})
-	r.done("/api/board/save", `{"id":"","subject":"Survey","body":"b","importance":"high","task":"J1/T1","resources":["ANNA"],
+	r.done("/api/board/save", `{"id":"","subject":"Survey","body":"b","importance":"high","task":"J1/T1","category":"Placeholder","resources":["ANNA"],
 		"start":"2026-11-23T09:00:00Z","end":"2026-11-23T10:00:00Z"}`)
 	want := block{
-		ID: "11111111-1111-4111-8111-111111111111", Row: "ANNA", Subject: "Survey", Body: "b", Importance: "high", Task: "J1/T1",
+		ID: "11111111-1111-4111-8111-111111111111", Row: "ANNA", Subject: "Survey", Body: "b", Importance: "high", Task: "J1/T1", App: "CRONUS", Category: "Placeholder",
 		Start: "2026-11-23T09:00:00Z", End: "2026-11-23T10:00:00Z", Resources: []string{"ANNA"},
 	}
 	expect := func(step string, want ...block) {
@@ -219,26 +227,57 @@ func TestOutlookKeepsTheBody(t *testing.T) {
 func TestTroubleAndStatus(t *testing.T) {
 	r := newRoom(t, boardsim.Options{})
 	r.controls.pulse = world.Pulse{
-		Differences: []string{"ANNA: x"}, GraphCalls: 7, GraphWrites: 3, BoardWrites: 2, Subscriptions: 2, HandlerPID: 42, HandlerRestarts: 1,
+		Differences: []string{"ANNA: x"}, GraphCalls: 7, GraphWrites: 3, BoardWrites: 2, Deliveries: 9, Subscriptions: 2, HandlerPID: 42, HandlerRestarts: 1,
 		Queues: map[string]servicebus.Counts{"mailboxes": {Active: 1, Scheduled: 2, DeadLetter: 3}, "appointments": {DeadLetter: 1}},
 	}
-	for _, do := range []string{"drop", "expire", "mailboxsweep", "subscriptionrenewal", "resourcesync", "redrive"} {
+	for _, do := range []string{"drop", "expire", "mailboxsweep", "subscriptionrenewal", "resourcesync", "redrive", "erplate"} {
 		r.done("/api/trouble", `{"do":"`+do+`"}`)
 	}
 	r.done("/api/trouble", `{"do":"storm","on":true}`)
 	r.done("/api/trouble", `{"do":"stop","on":true}`)
+	r.done("/api/trouble", `{"do":"erpdown","on":true}`)
+	r.done("/api/trouble", `{"do":"erplocked","on":true}`)
 	if problem := r.post("/api/trouble", `{"do":"kill"}`); problem != "no handler runs" {
 		t.Errorf("the error of kill reads %q", problem)
 	}
-	if diff := cmp.Diff([]string{"drop", "expire", "mailboxsweep", "subscriptionrenewal", "resourcesync", "redrive", "kill"}, r.controls.told); diff != "" {
+	if diff := cmp.Diff([]string{"drop", "expire", "mailboxsweep", "subscriptionrenewal", "resourcesync", "redrive", "lose", "kill"}, r.controls.told); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
 	}
 	want := status{
-		Differences: []string{"ANNA: x"}, GraphCalls: 7, GraphWrites: 3, BoardWrites: 2, Subscriptions: 2, HandlerPID: 42, Restarts: 1,
-		Queues: []queue{{"appointments", 0, 0}, {"mailboxes", 1, 2}}, DeadLetters: 4, Storm: true, GraphDown: true,
+		Differences: []string{"ANNA: x"}, GraphCalls: 7, GraphWrites: 3, BoardWrites: 2, Deliveries: 9, Subscriptions: 2, HandlerPID: 42, Restarts: 1,
+		Queues: []queue{{"appointments", 0, 0}, {"mailboxes", 1, 2}}, DeadLetters: 4, Storm: true, GraphDown: true, ERPDown: true, ERPLocked: true,
 	}
 	if diff := cmp.Diff(want, r.view().Status); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+// TestBackOffices: the page shows what lies on its day, by people's names and in
+// the order of time.
+func TestBackOffices(t *testing.T) {
+	r := newRoom(t, boardsim.Options{})
+	r.controls.ledgers = []world.Ledger{{
+		Connector: "co", Name: "Company", How: "REST", SourceApp: "APP", PerResource: true, Down: true, Taken: 4, Refused: 1,
+		Entries: []world.Entry{
+			{Appointment: "a2", Number: 2, Resources: []string{"BRAM"}, Subject: "Later", JobNo: "J1", TaskNo: "T1", Start: at(11, 0), End: at(12, 0)},
+			{Appointment: "a1", Number: 1, Resources: []string{"X9"}, Subject: "Sooner", JobNo: "J1", TaskNo: "T1", Start: at(9, 0), End: at(10, 0)},
+			{Appointment: "a3", Number: 3, Resources: []string{"BRAM"}, Subject: "Tomorrow", Start: at(24, 0), End: at(25, 0)},
+		},
+	}, {
+		Connector: "hook", Name: "Hook", SourceApp: "APP", Taken: 2, Repeated: 1,
+		Entries: []world.Entry{{Appointment: "a1", Resources: []string{"ANNA", "BRAM"}, Subject: "Gone", JobNo: "J1", TaskNo: "T1", Start: at(9, 0), End: at(10, 0), Deleted: true}},
+	}}
+	want := []ledger{
+		{ID: "co", Name: "Company", How: "REST", App: "APP", Company: true, Down: true, Taken: 4, Refused: 1, Documents: 3, Entries: []entry{
+			{Appointment: "a1", Number: 1, Resources: []string{"X9"}, Subject: "Sooner", Task: "J1/T1", Start: "2026-11-23T09:00:00Z", End: "2026-11-23T10:00:00Z"},
+			{Appointment: "a2", Number: 2, Resources: []string{"Bram"}, Subject: "Later", Task: "J1/T1", Start: "2026-11-23T11:00:00Z", End: "2026-11-23T12:00:00Z"},
+		}},
+		{ID: "hook", Name: "Hook", App: "APP", Taken: 2, Repeated: 1, Entries: []entry{
+			{Appointment: "a1", Resources: []string{"Anna", "Bram"}, Subject: "Gone", Task: "J1/T1", Start: "2026-11-23T09:00:00Z", End: "2026-11-23T10:00:00Z", Deleted: true},
+		}},
+	}
+	if diff := cmp.Diff(want, r.view().Ledgers); diff != "" {
+		t.Errorf("ledgers (-want +got):\n%s", diff)
 	}
 }
 
@@ -254,6 +293,7 @@ func TestRefusals(t *testing.T) {
 		{"an unknown resource", "/api/board/save", `{"importance":"normal","resources":["X"],` + times + `}`, `"X"`},
 		{"an unknown task", "/api/board/save", `{"importance":"normal","task":"J9/T9",` + times + `}`, "there is no task"},
 		{"an unknown importance", "/api/board/save", `{"importance":"urgent",` + times + `}`, "none of low"},
+		{"an unknown category", "/api/board/save", `{"importance":"normal","category":"Red",` + times + `}`, "category"},
 		{"no times", "/api/board/save", `{"importance":"normal"}`, "start and end are needed"},
 		{"an end before the start", "/api/outlook/save", `{"row":"ANNA","importance":"normal","showAs":"busy","sensitivity":"normal",
 			"start":"2026-11-23T09:00:00Z","end":"2026-11-23T08:00:00Z"}`, "ends before it starts"},

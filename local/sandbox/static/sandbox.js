@@ -82,6 +82,41 @@ function draw() {
   const rows = state.resources.map((r) => ({ no: r.no, name: r.name }));
   drawPane($('board'), [...rows, { no: '', name: 'Nobody', nobody: true }], state.board, range);
   drawPane($('outlook'), rows, state.outlook, range);
+  drawLedgers();
+}
+
+// known are the rows of the ledgers that were drawn before, so that news can be shown as such.
+let known = null, knownDay = '';
+
+function drawLedgers() {
+  const fresh = knownDay === day && known, rows = new Set();
+  $('ledgers').replaceChildren(...state.ledgers.map((l) => {
+    const card = make('article', l.down ? 'ledger down' : 'ledger');
+    card.dataset.ledger = l.id;
+    const title = make('h3', '', l.name);
+    title.append(make('span', 'app', l.app));
+    if (l.down) title.append(make('span', 'state', 'down'));
+    const counts = l.company
+      ? [l.documents + ' documents', l.taken + ' rows taken', l.refused && l.refused + ' rows failed']
+      : [l.documents + ' appointments', l.taken + ' deliveries', l.repeated && l.repeated + ' came twice, counted once', l.refused && l.refused + ' refused'];
+    const table = make('table', '');
+    table.setAttribute('aria-label', l.name);
+    for (const e of l.entries) {
+      const row = table.insertRow();
+      const key = [l.id, e.appointment, e.number, e.resources, e.start, e.end, e.subject, e.task, e.deleted].join(' ');
+      rows.add(key);
+      row.className = (e.deleted ? 'gone ' : '') + (fresh && !known.has(key) ? 'fresh' : '');
+      const what = make('td', '', e.subject);
+      what.append(make('small', '', e.task));
+      row.append(make('td', 'when', clock(e.start) + '–' + clock(e.end)), make('td', 'who', e.resources.join(', ') || 'nobody'), what);
+      if (l.company) row.append(make('td', 'number', 'no. ' + e.number));
+    }
+    card.append(title, make('p', '', l.how), make('p', '', counts.filter(Boolean).join(' · ')), table);
+    if (!l.entries.length) card.append(make('p', '', 'Nothing on this day.'));
+    return card;
+  }));
+  known = rows;
+  knownDay = day;
 }
 
 function drawPane(pane, rows, blocks, range) {
@@ -126,6 +161,7 @@ function drawBlock(side, b, lane, range) {
   const element = make('div', 'block');
   element.classList.add(b.importance);
   if (b.born) element.classList.add('born');
+  if (b.category === 'Placeholder') element.classList.add('placeholder');
   if (b.sensitivity === 'private' || b.sensitivity === 'confidential') element.classList.add('private');
   if (b.showAs === 'free' || b.showAs === 'tentative') element.classList.add(b.showAs);
   element.tabIndex = 0;
@@ -137,6 +173,8 @@ function drawBlock(side, b, lane, range) {
   element.style.width = percent(Math.max(end - start, snap) / range.length);
   element.style.top = 6 + lane * laneHeight + 'px';
   const notes = [clock(b.start) + '–' + clock(b.end)];
+  if (b.app) notes.push(b.app);
+  if (b.category) notes.push(b.category.toLowerCase());
   if (b.resources?.length > 1) notes.push(b.resources.length + ' people');
   if (b.sensitivity && b.sensitivity !== 'normal') notes.push(b.sensitivity);
   if (b.showAs && b.showAs !== 'busy') notes.push(b.showAs);
@@ -152,11 +190,12 @@ function drawBlock(side, b, lane, range) {
 function drawStatus(s) {
   const agree = s.differences.length === 0;
   $('agreement').className = agree ? 'good' : 'bad';
-  $('agreement').textContent = agree ? 'both sides agree' : s.differences.length + ' differences';
+  $('agreement').textContent = agree ? 'all sides agree' : s.differences.length + ' differences';
   $('agreement').title = s.differences.join('\n');
   const items = [
     item('Graph calls', s.graphCalls + ' (' + s.graphWrites + ' writes)'),
     item('board writes', s.boardWrites),
+    item('deliveries', s.deliveries),
     ...s.queues.map((q) => item(q.name, q.active + (q.booked ? ' (+' + q.booked + ' booked)' : ''))),
     item('dead letters', s.deadLetters, s.deadLetters > 0),
     item('subscriptions', s.subscriptions, s.subscriptions < state.resources.length),
@@ -266,10 +305,10 @@ function open(side, b) {
   editing = b;
   const dialog = $(side + '-dialog'), form = dialog.querySelector('form');
   form.reset();
-  for (const field of ['subject', 'body', 'importance', 'task', 'showAs', 'sensitivity', 'row']) {
+  for (const field of ['subject', 'body', 'importance', 'task', 'category', 'showAs', 'sensitivity', 'row']) {
     if (form.elements[field] && b[field] !== undefined) form.elements[field].value = b[field];
   }
-  if (side === 'board') form.elements.task.value = b.task ?? '';
+  if (side === 'board') { form.elements.task.value = b.task ?? ''; form.elements.category.value = b.category ?? ''; }
   else form.elements.row.disabled = Boolean(b.id);
   form.elements.start.value = b.start.slice(0, 16);
   form.elements.end.value = b.end.slice(0, 16);
@@ -297,6 +336,7 @@ for (const side of ['board', 'outlook']) {
     };
     if (side === 'board') {
       change.task = f.task.value;
+      change.category = f.category.value;
       change.resources = [...form.querySelectorAll('[name=resources]:checked')].map((box) => box.value);
     } else {
       Object.assign(change, { row: f.row.value, showAs: f.showAs.value, sensitivity: f.sensitivity.value });
