@@ -110,10 +110,14 @@ func (a *App) wire(s settings.Settings, id *identity, version string, log *slog.
 	})
 	notifications, lifecycle := s.PublicURL+"/api/graph/notifications", s.PublicURL+"/api/graph/lifecycle"
 
+	// What works by itself asks the board by way of its service, which turns it away
+	// while the board is down; what a person does in the portal asks it directly.
+	service := &exchange.BoardService{Board: board, Store: a.store, Bus: a.Bus, Now: a.now, Log: log}
+
 	policies := &routing.Policies{Values: a.store, Now: a.now, Log: log}
-	a.Router = &routing.Router{Policies: policies, Store: a.store, Board: board, Bus: a.Bus, Now: a.now, Log: log}
+	a.Router = &routing.Router{Policies: policies, Store: a.store, Board: service, Bus: a.Bus, Now: a.now, Log: log}
 	a.Mailbox = &exchange.Worker{
-		Store: a.store, Calendar: a.graph, Fits: graph.Fits, Board: board, Bus: a.Bus, Keys: a.Keys,
+		Store: a.store, Calendar: a.graph, Fits: graph.Fits, Board: service, Bus: a.Bus, Keys: a.Keys,
 		Policies: policies, NotificationURL: notifications, LifecycleURL: lifecycle, Zone: s.Board.Zone, Now: a.now, Log: log,
 	}
 	a.Exchange = &exchange.Desk{Store: a.store, Calendar: a.graph, Board: board, Bus: a.Bus, Now: a.now, Log: log}
@@ -121,9 +125,9 @@ func (a *App) wire(s settings.Settings, id *identity, version string, log *slog.
 	a.Board = &registration.Desk{Store: a.store, Board: board, PublicURL: s.PublicURL, Now: a.now}
 	a.Renewal = &exchange.Renewal{Store: a.store, Calendar: a.graph, Bus: a.Bus, Keys: a.Keys, NotificationURL: notifications, Now: a.now, Log: log}
 	a.Sweep = &exchange.Sweep{Store: a.store, Bus: a.Bus, Now: a.now, Log: log}
-	a.Resources = &exchange.ResourceSync{Store: a.store, Board: board, Calendar: a.graph, Bus: a.Bus, Now: a.now, Log: log}
-	a.wireBackoffice(s, id, board, log)
-	a.Redrive = redrive{&exchange.Redrive{Store: a.store, Bus: a.Bus, DeadLetters: (&deadLetters{a.Bus.DeadLetters(), a.store, log}).empty, Now: a.now, Log: log},
+	a.Resources = &exchange.ResourceSync{Store: a.store, Board: service, Calendar: a.graph, Bus: a.Bus, Now: a.now, Log: log}
+	a.wireBackoffice(s, id, service, log)
+	a.Redrive = redrive{&exchange.Redrive{Store: a.store, Bus: a.Bus, DeadLetters: (&deadLetters{a.Bus.DeadLetters(), a.store, service, log}).empty, Now: a.now, Log: log},
 		&backoffice.Redrive{Store: a.store, Bus: a.Bus.Backoffice(), Now: a.now, Log: log}}
 	a.Health = &health.Monitor{Version: version, Log: log, Lag: a.lag, Parked: a.parked, Suspended: a.suspended, TakePart: a.takePart, Probes: []health.Probe{
 		{Name: "tables", Ask: a.store.Ping},
@@ -185,11 +189,11 @@ func (a *App) lag(ctx context.Context) (time.Duration, error) {
 	return longest, nil
 }
 
-// suspended counts the suspended targets by their code, those that follow a
-// service with it.
+// suspended counts the suspended targets by their code: mailboxes, connectors, and
+// Graph or the board as a whole. Those that follow a service are counted with it.
 func (a *App) suspended(ctx context.Context) (map[string]int, error) {
 	out := map[string]int{}
-	for _, kind := range []store.TargetKind{store.Mailbox, store.Connector} {
+	for _, kind := range []store.TargetKind{store.Mailbox, store.Connector, store.Service} {
 		targets, err := a.store.Targets(ctx, kind)
 		if err != nil {
 			return nil, err
@@ -243,15 +247,28 @@ func (a *App) Close() {
 type deadLetters struct {
 	box   bus.DeadLetters
 	store store.Journal
-	log   *slog.Logger
+	board interface {
+		Suspended(ctx context.Context) (since, resumed time.Time, err error)
+	}
+	log *slog.Logger
 }
 
 // empty returns the dead letters of the appointments queue (R5); one that has
-// died for the last time is parked and an alarm. Dead nudges are discarded.
+// died for the last time is parked and an alarm, unless it has died while the board
+// could not be asked: a doubtful change (R8) waits for that. Dead nudges are discarded.
 func (d *deadLetters) empty(ctx context.Context) error {
+	since, resumed, err := d.board.Suspended(ctx)
+	if err != nil {
+		return err
+	}
 	done, err := d.box.ReturnAppointments(ctx, func(ctx context.Context, l bus.DeadLetter) (bus.Verdict, error) {
-		if !l.Alarm {
+		switch {
+		case !l.Alarm:
 			return bus.Return, nil
+		case !since.IsZero():
+			return bus.Leave, nil
+		case l.Enqueued.Before(resumed):
+			return bus.Again, nil
 		}
 		d.log.ErrorContext(ctx, "an appointment message has died for the last time and is parked", "message_id", l.Change.MessageID, "reason", l.Reason)
 		err := d.store.Park(ctx, &store.Parked{

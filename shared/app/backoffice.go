@@ -36,7 +36,7 @@ func kinds() backoffice.Registry {
 }
 
 // wireBackoffice connects the parts of the back offices.
-func (a *App) wireBackoffice(s settings.Settings, id *identity, board *dimescheduler.Client, log *slog.Logger) {
+func (a *App) wireBackoffice(s settings.Settings, id *identity, board backoffice.Board, log *slog.Logger) {
 	nudges := a.Bus.Backoffice()
 	a.backOffices = &backoffice.Directory{
 		Store: a.store, Registry: kinds(), Vault: a.vault, AuthorityURL: s.Graph.Authority, Token: id.token, Now: a.now, Log: log,

@@ -37,6 +37,9 @@ const (
 	Leave Verdict = iota
 	// Return sends it to the queue again after a pause. With Alarm it is Leave.
 	Return
+	// Again returns it as Return does, even with Alarm, after the longest pause: what
+	// kept it from being taken has passed only now.
+	Again
 	// Done removes it: whoever decided has parked it, or it is worth nothing.
 	Done
 )
@@ -85,7 +88,7 @@ func (d DeadLetters) ReturnAppointments(ctx context.Context, decide func(context
 			case err != nil:
 				left = append(left, messages[i:]...)
 				return done, err
-			case verdict == Return:
+			case verdict == Return, verdict == Again:
 				done.Returned++
 			case verdict == Done:
 				done.Done++
@@ -110,7 +113,7 @@ func (d DeadLetters) settle(ctx context.Context, box *letterBox, m *azservicebus
 	switch {
 	case err != nil:
 		return Leave, err
-	case verdict == Return && !letter.Alarm:
+	case verdict == Again, verdict == Return && !letter.Alarm:
 		if err := d.s.send(ctx, d.s.o.Appointments, []*azservicebus.Message{d.copyOf(m, letter)}); err != nil {
 			return Leave, err
 		}
@@ -161,7 +164,7 @@ func (d DeadLetters) copyOf(m *azservicebus.ReceivedMessage, l DeadLetter) *azse
 	if _, known := c.ApplicationProperties[PropertyFirstEnqueued]; !known && m.EnqueuedTime != nil {
 		c.ApplicationProperties[PropertyFirstEnqueued] = m.EnqueuedTime.UTC().Format(time.RFC3339Nano)
 	}
-	c.ScheduledEnqueueTime = new(d.s.o.Clock().UTC().Add(pauses[l.Change.Redriven]))
+	c.ScheduledEnqueueTime = new(d.s.o.Clock().UTC().Add(pauses[min(l.Change.Redriven, len(pauses)-1)]))
 	return c
 }
 

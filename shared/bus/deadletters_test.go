@@ -84,6 +84,22 @@ func TestRule_R5_DeadLettersReturnWithTheirFirstSequenceNumber(t *testing.T) {
 	if done, err := sender.DeadLetters().ReturnAppointments(t.Context(), decide); err != nil || done != (bus.Returned{Left: 1}) || alarms != 1 {
 		t.Errorf("alarm: %+v, %v, %d alarms", done, err, alarms)
 	}
+	verdict = bus.Again // what it waited for has passed only now
+	if done, err := sender.DeadLetters().ReturnAppointments(t.Context(), decide); err != nil || done != (bus.Returned{Returned: 1}) {
+		t.Errorf("again: %+v, %v", done, err)
+	}
+	again := peek(t, broker, queue)
+	if len(again) != 1 || again[0].MessageID != "m#4" {
+		t.Fatalf("came again as %+v", again)
+	}
+	again[0].ScheduledEnqueueTime = time.Time{}
+	if _, err := broker.Purge(queue); err != nil {
+		t.Fatal(err)
+	}
+	if err := broker.Send(queue, again[0]); err != nil {
+		t.Fatal(err)
+	}
+	bury(t, broker, queue, 1)
 	verdict = bus.Done // parked
 	if done, err := sender.DeadLetters().ReturnAppointments(t.Context(), decide); err != nil || done != (bus.Returned{Done: 1}) {
 		t.Errorf("parked: %+v, %v", done, err)

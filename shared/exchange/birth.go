@@ -14,7 +14,8 @@ import (
 // with the Guid that we propose is stored first; repeating the call with the
 // same Guid and event makes no second one (R25).
 func (s *session) bear(ctx context.Context, l *store.Link) error {
-	if l.BoardSent != nil {
+	tried := l.BoardSent != nil
+	if tried {
 		// Tried before, with an unknown outcome: if it was born, a planner may have
 		// changed it since, and what the board shows is merged (R24).
 		a, err := s.appointment(ctx, l)
@@ -35,6 +36,12 @@ func (s *session) bear(ctx context.Context, l *store.Link) error {
 	}
 	ref, err := s.Board.UpsertExchange(ctx, s.exchangeAppointment(l, l.BoardSent.Content, true))
 	s.recordBoard(l, "create", err)
+	if turnedAwayByBoard(err) && !tried {
+		// No call was made, so nobody has to wait for its outcome.
+		if err := s.put(ctx, l, func(l *store.Link) { l.BoardSent = nil }); err != nil {
+			return err
+		}
+	}
 	if err != nil {
 		return s.boardFailed(ctx, l, err)
 	}

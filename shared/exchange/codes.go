@@ -49,6 +49,7 @@ const (
 	codeBoardDown       = "DSEX061"
 	codeBoardRefused    = "DSEX062"
 	codeBoardUnsure     = "DSEX063"
+	codeBoardAddress    = "DSEX064"
 	codeSubscription    = "DSEX070"
 	codeNoCategories    = "DSEX071"
 	codeOurs            = "DSEX080"
@@ -145,6 +146,8 @@ var codes = []Code{
 	{codeBoardRefused, StatusFailed, "Dime.Scheduler refuses a change that was made in Outlook.",
 		"Look at the remote code in the transaction; the next change of the event, or a retry, sends it again.", "A change that was made in Outlook could not be taken over: calendar and board differ."},
 	{codeBoardUnsure, StatusNoEntry, "Dime.Scheduler does not show the appointment, which proves nothing yet.", "Nothing: its next complete list decides.", ""},
+	{codeBoardAddress, StatusSettings, "There is no Dime.Scheduler API at the configured address, or its certificate is not trusted.",
+		"Check DIMESCHEDULER_URL: the address of the API, by https, without a redirection.", ""},
 	{codeSubscription, StatusFailed, "Graph does not subscribe to changes of the mailbox: it is read by the sweep only, up to half an hour late.",
 		"Check that PUBLIC_URL can be reached from the internet by https.", ""},
 	{codeNoCategories, StatusFailed, "Categories are written to events, but not to the mailbox's list of categories, so that they have no colour: the permission is missing.",
@@ -240,6 +243,8 @@ func boardCode(f *fault.Error) string {
 		return codeBoardUnsure
 	case f.Kind == fault.Permanent:
 		return codeBoardRefused
+	case f.WholeTarget:
+		return codeBoardAddress
 	}
 	return codeBoardDown
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // Retry lets a failed or waiting link be tried again at once: a person asks for
-// it. A mailbox that is suspended is probed at once, too; a pause that the other
+// it. A mailbox that is suspended is probed at once, and so is the board; a pause that the other
 // side asked for is kept. It is no error if there is nothing to retry.
 func (d *Desk) Retry(ctx context.Context, who, mailbox, appointment string) error {
 	mailbox, appointment = strings.TrimSpace(mailbox), strings.ToLower(strings.TrimSpace(appointment))
@@ -51,7 +51,7 @@ func (d *Desk) RetryAll(ctx context.Context, who, mailbox string) (int, error) {
 
 // retryable reports whether trying again may change anything.
 func retryable(l *store.Link) bool {
-	return l.State == store.Failed || l.Attempts > 0 && !l.DueAt.IsZero()
+	return l.State == store.Failed || l.Attempts > 0 && !l.DueAt.IsZero() || waitsForBoard(l)
 }
 
 func (d *Desk) retry(ctx context.Context, mailbox string, appointments []string) error {
@@ -73,6 +73,9 @@ func (d *Desk) retry(ctx context.Context, mailbox string, appointments []string)
 		return nil
 	})
 	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if err := d.probeNow(ctx, store.Service, serviceBoard); err != nil {
 		return err
 	}
 	n := bus.Nudge{Kind: bus.Push, Target: mailbox, Reason: reasonWebsite, At: now}
@@ -112,6 +115,9 @@ func again(l *store.Link, now time.Time) {
 func (d *Desk) probeNow(ctx context.Context, kind store.TargetKind, id string) error {
 	for {
 		row, err := d.Store.Target(ctx, kind, id)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // never suspended
+		}
 		if err != nil || row.SuspendedSince.IsZero() || !row.Probe.After(d.Now()) {
 			return err
 		}

@@ -90,6 +90,10 @@ func creates(l *store.Link) bool {
 // should the board answer another Guid after all, rename removes the twin.
 const maxBirths = 5
 
+// birthPatience is likewise for how long after it was tried, while the board is not
+// asked at all.
+const birthPatience = 2 * time.Minute
+
 // birthsOpen tells until when new links wait: while the board was asked to make
 // an appointment of an event and has not answered, what it announces may be that
 // very event, under a Guid of its own, and already moved by a planner. Zero =
@@ -105,6 +109,12 @@ func (s *session) birthsOpen(ctx context.Context, due []*store.Link) (time.Time,
 	var wait time.Time
 	for _, l := range links {
 		if l.BoardSent == nil || l.BoardSent.Op != opUpsert || boardKnows(l) || l.Attempts > maxBirths {
+			continue
+		}
+		if waitsForBoard(l) {
+			if at := l.BoardSent.At.Add(birthPatience); at.After(s.Now()) && wait.Before(at) {
+				wait = at
+			}
 			continue
 		}
 		for _, at := range []time.Time{s.Now(), l.DueAt} {

@@ -66,6 +66,9 @@ func (s *session) boardFailed(ctx context.Context, l *store.Link, err error) err
 	if f.Reason == fault.Canceled && ctx.Err() != nil || isOurs(f) {
 		return err
 	}
+	if turnedAwayByBoard(err) {
+		return s.waitForBoard(ctx, l, f)
+	}
 	s.failed[l.Appointment] = true
 	return s.put(ctx, l, func(l *store.Link) {
 		l.FailureCode, l.FailureText = explain(err)
@@ -82,6 +85,20 @@ func (s *session) boardFailed(ctx context.Context, l *store.Link, err error) err
 		failing(l, s.Now())
 		l.Attempts++
 		l.DueAt = s.Now().Add(backoff(l.Appointment, l.Attempts, err))
+	})
+}
+
+// waitForBoard: the board as a whole is suspended and was not asked. What was found
+// waits in its link, with its failures as they were, and looks again just after the
+// next probe (R39).
+func (s *session) waitForBoard(ctx context.Context, l *store.Link, f *fault.Error) error {
+	code, text := explain(f)
+	if l.FailureCode != code {
+		s.record(l.Appointment, "wait for board", Explain(code).Status, code, text)
+	}
+	return s.put(ctx, l, func(l *store.Link) {
+		l.FailureCode, l.FailureText = code, text
+		l.DueAt = s.Now().Add(f.RetryAfter + spread(l.Appointment, resumeSpread))
 	})
 }
 

@@ -180,16 +180,17 @@ func (w *world) newProcess() *process {
 	}}
 	log := slog.New(slog.NewTextHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	policies := &routing.Policies{Values: state, Now: w.clock, Log: log}
+	service := &exchange.BoardService{Board: board, Store: state, Bus: fakeBus{w}, Now: w.clock, Log: log}
 	return &process{
 		worker: &exchange.Worker{
 			Policies: policies,
-			Store:    state, Calendar: calendar, Fits: graph.Fits, Board: board, Bus: fakeBus{w}, Now: w.clock, NewGuid: w.guid, Log: log,
+			Store:    state, Calendar: calendar, Fits: graph.Fits, Board: service, Bus: fakeBus{w}, Now: w.clock, NewGuid: w.guid, Log: log,
 			Keys:            func(context.Context) (exchange.Keys, error) { return keys, nil },
 			NotificationURL: notificationURL, LifecycleURL: lifecycleURL, Zone: w.zone,
 		},
-		router:  &routing.Router{Policies: policies, Store: state, Board: board, Bus: fakeBus{w}, Now: w.clock, Log: log},
+		router:  &routing.Router{Policies: policies, Store: state, Board: service, Bus: fakeBus{w}, Now: w.clock, Log: log},
 		renewal: &exchange.Renewal{Store: state, Calendar: calendar, Bus: fakeBus{w}, Keys: func(context.Context) (exchange.Keys, error) { return keys, nil }, NotificationURL: notificationURL, Now: w.clock, Log: log},
-		sync:    &exchange.ResourceSync{Store: state, Board: board, Calendar: calendar, Bus: fakeBus{w}, Now: w.clock, Log: log},
+		sync:    &exchange.ResourceSync{Store: state, Board: service, Calendar: calendar, Bus: fakeBus{w}, Now: w.clock, Log: log},
 		sweep:   &exchange.Sweep{Store: state, Bus: fakeBus{w}, Now: w.clock, Log: log},
 		redrive: &exchange.Redrive{Store: state, Bus: fakeBus{w}, Now: w.clock, Log: log},
 	}

@@ -86,6 +86,9 @@ func (s *session) recordWrite(l *store.Link, err error, batch int) {
 }
 
 func (s *session) recordBoard(l *store.Link, op string, err error) {
+	if turnedAwayByBoard(err) {
+		return // no call was made
+	}
 	s.recordLink(l, op+" on board", 0, err, "sent to the board")
 }
 

@@ -166,7 +166,9 @@ func (s *session) surveyed(ctx context.Context) (in adoptable, ok bool, err erro
 		return in, err == nil, err
 	}
 	s.log.WarnContext(ctx, "moving in: the board could not be read: tried again later", "error", err)
-	s.record("", "move in", "Failed", codeOf(err), "the board's list of appointments could not be read")
+	if !turnedAwayByBoard(err) {
+		s.record("", "move in", "Failed", codeOf(err), "the board's list of appointments could not be read")
+	}
 	if err := s.save(ctx, func(t *store.Target) { t.Probes++ }); err != nil {
 		return in, false, err
 	}

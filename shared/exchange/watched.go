@@ -34,7 +34,7 @@ func (s *session) asked(ctx context.Context, operation, guid string, call func(c
 	err := s.measured(ctx, call)
 	f := fault.Of(err)
 	switch {
-	case err == nil, gone(err), errors.Is(err, calendar.ErrResync), f.Reason == fault.Canceled, isOurs(f),
+	case err == nil, gone(err), errors.Is(err, calendar.ErrResync), f.Reason == fault.Canceled, isOurs(f), turnedAwayByBoard(err),
 		f.Reason == fault.NotFound && !f.WholeTarget:
 	default:
 		s.recordCall(store.Transaction{Appointment: guid, Operation: operation}, err, "")

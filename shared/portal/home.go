@@ -3,7 +3,9 @@ package portal
 import (
 	"net/http"
 	"slices"
+	"time"
 
+	"github.com/dime-scheduler/connectors/shared/exchange"
 	"github.com/dime-scheduler/connectors/shared/store"
 )
 
@@ -14,6 +16,10 @@ func (p *Portal) home(r *http.Request, person Principal) (view, error) {
 		return p.mine(r, person)
 	}
 	targets, err := p.Store.Targets(r.Context(), store.Mailbox)
+	if err != nil {
+		return view{}, err
+	}
+	services, err := p.outages(r)
 	if err != nil {
 		return view{}, err
 	}
@@ -49,8 +55,28 @@ func (p *Portal) home(r *http.Request, person Principal) (view, error) {
 		return view{}, err
 	}
 	return view{Template: "home", Title: "Overview", Data: map[string]any{
-		"Count": c, "Parked": len(parked), "Newest": newestOf(newest, 15), "Names": names,
+		"Count": c, "Parked": len(parked), "Newest": newestOf(newest, 15), "Names": names, "Outages": services,
 	}}, nil
+}
+
+// outage is a service that is suspended as a whole, for people.
+type outage struct {
+	Name  string
+	Code  exchange.Code
+	Since time.Time
+}
+
+// outages are the services that are suspended as a whole: nothing of what uses them
+// goes on meanwhile, and one remedy helps all.
+func (p *Portal) outages(r *http.Request) ([]outage, error) {
+	rows, err := p.Store.Targets(r.Context(), store.Service)
+	var out []outage
+	for _, t := range rows {
+		if !t.SuspendedSince.IsZero() {
+			out = append(out, outage{exchange.ServiceName(t.ID), exchange.Explain(t.SuspendedCode), t.SuspendedSince})
+		}
+	}
+	return out, err
 }
 
 // newestOf returns the newest of several families' transactions.

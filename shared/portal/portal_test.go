@@ -300,6 +300,19 @@ func TestWhatHappened(t *testing.T) {
 	s.holds(s.read(Base+"/audit", chief, 200), "chief@contoso.example", "settings")
 }
 
+// An administrator sees at once that Graph or the board as a whole is suspended, why,
+// and what to do; and nothing of it while both work.
+func TestTheOverviewSaysWhatIsSuspendedAsAWhole(t *testing.T) {
+	s := newSite(t, nil)
+	s.lacks(s.read(Base+"/", chief, 200), "is suspended")
+	row := &store.Target{Kind: store.Service, ID: "board", SuspendedSince: noon, SuspendedCode: "DSEX060", Probe: noon.Add(time.Minute)}
+	if err := s.store.SwapTarget(t.Context(), row); err != nil {
+		t.Fatal(err)
+	}
+	s.holds(s.read(Base+"/", chief, 200), "Dime.Scheduler is suspended", "rejects the API key", "set it in Key Vault", "DSEX060", "2026-11-23 12:00 UTC")
+	s.lacks(s.read(Base+"/", ann, 200), "is suspended")
+}
+
 // The words of an event that a person made in Outlook are not for administrators.
 func TestNoWordsOfWhatWasBornInOutlook(t *testing.T) {
 	s := newSite(t, nil)
