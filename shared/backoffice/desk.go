@@ -236,6 +236,16 @@ func (d *Desk) Delete(ctx context.Context, who, id, etag string) error {
 	if err := d.audit(ctx, who, "connector.delete", id, "deleted"); err != nil {
 		return err
 	}
+	err := d.eachShard(ctx, id, func(shard string) error {
+		links, err := d.Store.Links(ctx, shard)
+		if err != nil {
+			return err
+		}
+		return d.makeDue(ctx, shard, links, func(l *store.Link) bool { return l.Notice != "" }, func(*store.Link) {})
+	})
+	if err != nil {
+		return err
+	}
 	return d.moved(ctx, id, false, false)
 }
 

@@ -160,23 +160,32 @@ func (d *Desk) moved(ctx context.Context, id string, on, evenPerson bool) error 
 	return wake(ctx, d.Store, d.Bus, id, "", now)
 }
 
+// switchedOn makes due what was held back.
 func (d *Desk) switchedOn(ctx context.Context, shard string, links []*store.Link) error {
+	return d.makeDue(ctx, shard, links, heldBack, func(l *store.Link) {
+		l.State, l.FailureCode, l.FailureText = store.Pending, "", ""
+	})
+}
+
+// makeDue changes those links that are meant, and makes them due.
+func (d *Desk) makeDue(ctx context.Context, shard string, links []*store.Link, which func(*store.Link) bool, change func(*store.Link)) error {
 	now := d.Now()
-	var held []string
+	var guids []string
 	for _, l := range links {
-		if heldBack(l) {
-			held = append(held, l.Appointment)
+		if which(l) {
+			guids = append(guids, l.Appointment)
 		}
 	}
-	if len(held) == 0 {
+	if len(guids) == 0 {
 		return nil
 	}
 	if err := d.Store.LowerDue(ctx, store.Connector, shard, now.Add(target.DueSoon)); err != nil {
 		return err
 	}
-	_, errs := d.Store.UpdateLinks(ctx, shard, held, func(l *store.Link) error {
-		if heldBack(l) {
-			l.State, l.DueAt, l.FailureCode, l.FailureText = store.Pending, now, "", ""
+	_, errs := d.Store.UpdateLinks(ctx, shard, guids, func(l *store.Link) error {
+		if which(l) {
+			change(l)
+			l.DueAt = now
 		}
 		return nil
 	})

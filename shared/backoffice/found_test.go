@@ -411,3 +411,29 @@ func TestFound_ARefusedRepetitionLeavesTheFirstInDoubt(t *testing.T) {
 		w.quiet()
 	}
 }
+
+// A connector that is deleted leaves no notification on the board that nobody can
+// clear any more.
+func TestFound_ADeletedConnectorTakesItsNotificationsAway(t *testing.T) {
+	w := newWorld(t)
+	erp := w.connector("erp", nil)
+	erp.Before = func(backoffice.Delivery) error {
+		return &fault.Error{Kind: fault.Permanent, Reason: fault.Invalid, Op: "t", Code: "DSCFG004"}
+	}
+	w.announce(appointment.Create, sample(1, "A"))
+	w.settle(time.Minute)
+	if len(w.notices) != 1 {
+		t.Fatalf("notices: %q", w.notices)
+	}
+	w.boardDown = true // for a while
+	v := must(w.desk.Get(t.Context(), "erp"))(t)
+	w.must(w.desk.Delete(t.Context(), "ann", "erp", v.ETag))
+	w.settle(time.Minute)
+	w.boardDown = false
+	w.settle(time.Hour)
+	w.redrive()
+	if len(w.notices) != 0 {
+		t.Errorf("notices left: %q", w.notices)
+	}
+	w.quiet()
+}

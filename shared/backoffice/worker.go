@@ -232,14 +232,27 @@ func (s *session) timeout() time.Duration {
 	return DefaultTimeout
 }
 
-// forget settles the links of a connector that was deleted: nothing is sent, and
-// what was sent stays on the other side.
+// forget settles the links of a connector that was deleted: nothing is sent, what
+// was sent stays on the other side, and what planners were told is taken back.
 func (s *session) forget(ctx context.Context, due []*store.Link) error {
 	for _, l := range due {
 		err := s.put(ctx, l, func(l *store.Link) {
-			l.Sent, l.DueAt, l.Notice = nil, time.Time{}, ""
+			l.Sent, l.DueAt = nil, time.Time{}
 			l.State, l.FailureCode, l.FailureText = store.Gone, "", "the connector was deleted"
+			if l.Notice != "" {
+				l.Notice, l.DueAt = noticeHide, s.Now()
+			}
 		})
+		if err != nil {
+			return err
+		}
+		if l.Notice == "" {
+			continue
+		}
+		l, err := s.Store.Link(ctx, s.shard, l.Appointment)
+		if err == nil {
+			err = s.notify(ctx, l)
+		}
 		if err != nil {
 			return err
 		}

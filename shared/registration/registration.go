@@ -137,12 +137,22 @@ func (d *Desk) Register(ctx context.Context, who, sourceApp string, key secret.S
 			return fmt.Errorf("%s is not registered: %w", strings.ToLower(string(op)), err)
 		}
 	}
-	// The new ones work: those before them go.
+	// The new ones work: those before them go. A board that changes what it has instead
+	// of adding to it answers with the same id: that one stays.
+	now, err := d.Hooks(ctx)
+	if err != nil {
+		return err
+	}
 	for _, h := range old {
-		if h.SourceApp == sourceApp && !h.Open() && h.ID != unknownID {
-			if err := d.remove(ctx, h); err != nil {
-				return fmt.Errorf("the subscriptions are registered, but an older one could not be removed: %w", err)
-			}
+		if h.SourceApp != sourceApp || h.Open() || h.ID == unknownID {
+			continue
+		}
+		forget := d.remove
+		if slices.ContainsFunc(now, func(x Hook) bool { return x != h && x.ID == h.ID && x.Operation == h.Operation }) {
+			forget = d.drop
+		}
+		if err := forget(ctx, h); err != nil {
+			return fmt.Errorf("the subscriptions are registered, but an older one could not be removed: %w", err)
 		}
 	}
 	return d.audit(ctx, who, "hooks.register", sourceApp, "the board announces its changes to this app")
@@ -192,6 +202,11 @@ func (d *Desk) remove(ctx context.Context, h Hook) error {
 			return err
 		}
 	}
+	return d.drop(ctx, h)
+}
+
+// drop takes a subscription off the list only.
+func (d *Desk) drop(ctx context.Context, h Hook) error {
 	return d.change(ctx, func(hooks []Hook) []Hook {
 		return slices.DeleteFunc(hooks, func(x Hook) bool { return x == h })
 	})
@@ -212,8 +227,7 @@ func (d *Desk) Unregister(ctx context.Context, who, sourceApp string) (left []Ho
 			left = append(left, h)
 		}
 		if h.Open() {
-			h := h
-			err = d.change(ctx, func(hooks []Hook) []Hook { return slices.DeleteFunc(hooks, func(x Hook) bool { return x == h }) })
+			err = d.drop(ctx, h)
 		} else {
 			err = d.remove(ctx, h)
 		}

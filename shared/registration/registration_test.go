@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dime-scheduler/connectors/local/boardsim"
+	"github.com/dime-scheduler/connectors/shared/appointment"
 	"github.com/dime-scheduler/connectors/shared/dimescheduler"
 	"github.com/dime-scheduler/connectors/shared/registration"
 	"github.com/dime-scheduler/connectors/shared/secret"
@@ -143,5 +144,40 @@ func TestAPushedConnectorIsNotSentToByTheBoard(t *testing.T) {
 	got := board.Connectors()
 	if len(got) != 1 || got[0].Send || got[0].Password != "" || got[0].Type != 1 || got[0].AuthType != 4 || got[0].APIType != 1 || got[0].URI != c.URI {
 		t.Errorf("%+v", got)
+	}
+}
+
+// sameIDs is a board that changes the subscription that it has, instead of adding one.
+type sameIDs struct{ there map[string]bool }
+
+func (b *sameIDs) CreateHook(_ context.Context, op appointment.Operation, app, _ string, _ secret.Secret) (string, error) {
+	id := app + "-" + string(op)
+	b.there[id] = true
+	return id, nil
+}
+
+func (b *sameIDs) DeleteHook(_ context.Context, _ appointment.Operation, id string) error {
+	delete(b.there, id)
+	return nil
+}
+
+func (b *sameIDs) UpsertConnector(context.Context, dimescheduler.ConnectorEntry) error { return nil }
+
+// Registering again must not remove what it has just registered: nothing would be
+// announced any more, and nobody would notice.
+func TestFound_RegisteringAgainKeepsWhatTheBoardKeeps(t *testing.T) {
+	board := &sameIDs{there: map[string]bool{}}
+	now := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	d := &registration.Desk{Store: store.NewMem(time.Now), Board: board, PublicURL: "https://app.example", Now: func() time.Time { now = now.Add(time.Second); return now }}
+	for range 3 {
+		if err := d.Register(t.Context(), "chief", "CRONUS", secret.New("k")); err != nil {
+			t.Fatal(err)
+		}
+		if hooks, err := d.Hooks(t.Context()); err != nil || len(hooks) != 3 || len(board.there) != 3 {
+			t.Fatalf("%+v, %v; on the board %v", hooks, err, board.there)
+		}
+	}
+	if left, err := d.Unregister(t.Context(), "chief", "CRONUS"); err != nil || len(left) != 0 || len(board.there) != 0 {
+		t.Errorf("left %v, %v; on the board %v", left, err, board.there)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,6 +46,8 @@ func (p *page) Find(ctx context.Context, d backoffice.Delivery) (backoffice.Rece
 	// The newest is last; ours is among the newest.
 	for i, row := range slices.Backward(rows) {
 		switch {
+		case l.before(row, d.Previous):
+			return backoffice.Receipt{}, false, nil
 		case !l.shows(row, id, content.cells, d):
 		case l.lines(row, record):
 			return l.receipt(row), true, nil
@@ -61,6 +64,19 @@ func (p *page) Find(ctx context.Context, d backoffice.Delivery) (backoffice.Rece
 			Err: errors.New("the appointment has more rows than can be read: clear old rows of the page there")}
 	}
 	return backoffice.Receipt{}, false, nil
+}
+
+// before reports that a row is not younger than that of the delivery before: two
+// changes within a second can look alike. The entry numbers of one table grow, and
+// no clock takes part.
+func (l *layout) before(row soap.Element, previous backoffice.Receipt) bool {
+	c, ok := l.header.Column(fields.EntryNo)
+	if !ok {
+		return false
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(row.Value(c.Name)), 10, 64)
+	last, err2 := strconv.ParseInt(previous.ID, 10, 64)
+	return err == nil && err2 == nil && n <= last
 }
 
 func cellOf(cells []fields.Cell, field string) (fields.Cell, bool) {
