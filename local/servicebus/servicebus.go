@@ -34,6 +34,7 @@ type Broker struct {
 	sessionWait time.Duration
 	faults      faults
 	feed        feed
+	record      record
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -50,7 +51,7 @@ func New(o Options) *Broker {
 		b.sessionWait = time.Minute
 	}
 	b.feed.start()
-	b.state = broker.New(broker.Options{Queues: o.Queues, Now: o.Now, Observe: b.feed.put})
+	b.state = broker.New(broker.Options{Queues: o.Queues, Now: o.Now, Observe: b.feed.put, Stored: b.record.put})
 	return b
 }
 

@@ -93,6 +93,7 @@ func (c columns) encode(prefix string, v reflect.Value) error {
 			c[name] = aztables.EDMInt64(f.Int())
 		case f.Kind() == reflect.Slice && f.Type().Elem().Kind() == reflect.Uint8:
 			c.packed(name, f.Bytes())
+			c.vacate(name)
 		case f.Kind() == reflect.Map || f.Kind() == reflect.Pointer:
 			if f.IsNil() {
 				c[name] = ""
@@ -136,6 +137,19 @@ func (c columns) packed(name string, b []byte) {
 		c[chunk(name, n)] = aztables.EDMBinary(bytes.Clone(z.Next(maxChunk)))
 	}
 	c[name] = packedMark + strconv.Itoa(n)
+}
+
+// maxChunks is more than a row of 1 MiB holds.
+const maxChunks = 18
+
+// vacate empties the chunks of name that are not in use: a merge into a row that was
+// longer would leave them, and with them words that are to be forgotten.
+func (c columns) vacate(name string) {
+	for n := range maxChunks {
+		if _, used := c[chunk(name, n)]; !used {
+			c[chunk(name, n)] = aztables.EDMBinary{}
+		}
+	}
 }
 
 func chunk(name string, n int) string { return name + "_" + strconv.Itoa(n) }

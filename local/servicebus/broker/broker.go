@@ -38,12 +38,16 @@ type Options struct {
 	// Observe, if set, is told of every change, in order, with the broker
 	// locked: it must return at once and not call back.
 	Observe func(Event)
+	// Stored, if set, is told of every message that a queue takes, under the same
+	// conditions. It must not change the message.
+	Stored func(queue string, m *amqp.Message)
 }
 
 // Broker holds the queues.
 type Broker struct {
 	now     func() time.Time
 	observe func(Event)
+	stored  func(string, *amqp.Message)
 
 	mu     sync.Mutex
 	queues map[string]*Queue // by lower-case name, dead-letter queues included
@@ -55,12 +59,15 @@ type Broker struct {
 
 // New makes a broker with its queues.
 func New(o Options) *Broker {
-	b := &Broker{now: o.Now, observe: o.Observe, queues: map[string]*Queue{}}
+	b := &Broker{now: o.Now, observe: o.Observe, stored: o.Stored, queues: map[string]*Queue{}}
 	if b.now == nil {
 		b.now = time.Now
 	}
 	if b.observe == nil {
 		b.observe = func(Event) {}
+	}
+	if b.stored == nil {
+		b.stored = func(string, *amqp.Message) {}
 	}
 	for _, c := range o.Queues {
 		if c.LockDuration == 0 {

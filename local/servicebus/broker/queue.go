@@ -91,6 +91,7 @@ func (q *Queue) add(content *amqp.Message) int64 {
 		q.emit(DuplicateDropped, m)
 		return m.seq
 	}
+	q.b.stored(q.cfg.Name, content)
 	q.messages[m.seq] = m
 	m.lane = q.laneOf(content)
 	if at, ok := content.Annotations.Get(annScheduled).(time.Time); ok && at.After(now) {
