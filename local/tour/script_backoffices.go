@@ -156,17 +156,6 @@ func (d *day) countedOnce() error {
 	return nil
 }
 
-func (d *day) killedByERP(ctx context.Context, _ *Row) (time.Time, error) {
-	killed := d.w.NextDelivery(world.Cronus, world.Killed)
-	guid, err := d.plan(cronusJob, "Third burner", d.at(17), bram)
-	d.a = guid
-	done := time.Now()
-	if err == nil {
-		err = d.sprung(ctx, killed)
-	}
-	return done, err
-}
-
 func (d *day) leaveERP(context.Context, *Row) (time.Time, error) {
 	return now(errors.Join(d.w.Board.Reassign(d.c, anna, david), d.w.Board.Delete(d.a), d.w.Board.Delete(d.b)))
 }

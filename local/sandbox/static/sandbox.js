@@ -190,7 +190,7 @@ function drawBlock(side, b, lane, range) {
 function drawStatus(s) {
   const agree = s.differences.length === 0;
   $('agreement').className = agree ? 'good' : 'bad';
-  $('agreement').textContent = agree ? 'all sides agree' : s.differences.length + ' differences';
+  $('agreement').textContent = agree ? 'all sides agree' : s.differences.length + (s.differences.length === 1 ? ' difference' : ' differences');
   $('agreement').title = s.differences.join('\n');
   const items = [
     item('Graph calls', s.graphCalls + ' (' + s.graphWrites + ' writes)'),
