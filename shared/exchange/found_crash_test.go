@@ -90,6 +90,10 @@ var betweenParts = []struct {
 		w.flag("R1", true)
 		w.again(func() error { return w.proc.sync.Run(context.Background()) })
 	}, func(w *world) { w.shows("R1", planned("Repair", 1), born("Dentist", 5)) }, false},
+	{"born", options{}, func(*world) string { return "" }, func(w *world, _ string) { dentist(w) },
+		func(w *world) { w.shows("R1", born("Dentist", 5)) }, false},
+	{"born, stubborn board", stubborn, func(*world) string { return "" }, func(w *world, _ string) { dentist(w) },
+		func(w *world) { w.shows("R1", born("Dentist", 5)) }, false},
 	{"opted out and in", stubborn, dentist, func(w *world, _ string) {
 		w.prefer("R1", store.Preferences{OptIn: "no"})
 		w.settle()

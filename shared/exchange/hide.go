@@ -3,6 +3,9 @@ package exchange
 import (
 	"context"
 	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
 
 	"github.com/dime-scheduler/connectors/shared/appointment"
 	"github.com/dime-scheduler/connectors/shared/store"
@@ -93,8 +96,8 @@ func (s *session) planAnew(ctx context.Context, l *store.Link) error {
 func (s *session) takeOff(ctx context.Context, l *store.Link) error {
 	a, err := s.appointment(ctx, l)
 	switch {
-	case goneFromBoard(err):
-		return s.takenOff(ctx, l, nil)
+	case goneFromBoard(err), inconclusive(err) && l.Wanted.Absent && l.Wanted.Deleted:
+		return s.takenOff(ctx, l, nil) // it is not shown, and was announced as deleted: two witnesses
 	case err != nil:
 		return s.boardFailed(ctx, l, err)
 	}
@@ -144,6 +147,17 @@ func (s *session) takenOff(ctx context.Context, l *store.Link, left *appointment
 	return s.newsOfDelete(ctx, l.Appointment)
 }
 
+// successor is the Guid that is proposed for the event of a hidden link when it may
+// be seen again: the same whoever asks, should two workers do so at once (a session
+// lock can be lost), and another each time that it comes back.
+func successor(l *store.Link) string {
+	name := fmt.Sprintf("%s|%s|%s|%d", l.Target, l.Appointment, l.OutlookSeen.EventID, l.Generation)
+	return uuid.NewSHA1(successors, []byte(name)).String()
+}
+
+// successors is the name space of these Guids.
+var successors = uuid.MustParse("9d1c7a52-6f0e-4c5b-9a35-0c6f4d3f2b11")
+
 // comeOut gives an event that may be seen again a link of its own, with a new
 // Guid; the hidden one stays as it is, without the event (R34). Should we die in
 // between, the event's index says that the new link is there.
@@ -154,7 +168,7 @@ func (s *session) comeOut(ctx context.Context, l *store.Link) error {
 	}
 	if err != nil || there.Appointment == l.Appointment {
 		in := *l.Inbound
-		_, err := s.Store.UpdateLink(ctx, s.mailbox, s.newGuid(), func(fresh *store.Link) error {
+		_, err := s.Store.UpdateLink(ctx, s.mailbox, successor(l), func(fresh *store.Link) error {
 			if fresh.ETag != "" {
 				return nil
 			}

@@ -102,8 +102,9 @@ func (s *session) keep(ctx context.Context, round calendar.Round, window calenda
 		return err
 	}
 	err = s.update(ctx, changed, func(l *store.Link) error {
-		if l.ETag != "" {
-			finding(l, found[l.Appointment], began)
+		// Another worker may have given the event to another link meanwhile.
+		if it := found[l.Appointment]; l.ETag != "" && l.OutlookSeen.EventID == it.ID {
+			finding(l, it, began)
 		}
 		return nil
 	})
