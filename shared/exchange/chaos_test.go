@@ -1,6 +1,7 @@
 package exchange_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/dime-scheduler/connectors/local/boardsim"
 	"github.com/dime-scheduler/connectors/local/graphsim"
+	"github.com/dime-scheduler/connectors/shared/exchange"
+	"github.com/dime-scheduler/connectors/shared/store"
 )
 
 var (
@@ -74,7 +77,11 @@ type chaos struct {
 	// series are the marks of series: of them there are many, and an edit of the
 	// pattern takes some away.
 	series map[string]bool
-	count  int
+	// secretive: people hide and show events, and opt out and in. shared are the marks
+	// of which a planner has told others.
+	secretive bool
+	shared    map[string]bool
+	count     int
 }
 
 func randomDay(t *testing.T, seed uint64) {
@@ -88,7 +95,8 @@ func randomDay(t *testing.T, seed uint64) {
 		o.board.Granularity = time.Second
 	}
 	w := newWorld(t, 3, o)
-	c := &chaos{world: w, dice: d, graphDice: newDice(seed, 8), boardDice: newDice(seed, 9), announceDice: newDice(seed, 10), kept: map[string]bool{}, series: map[string]bool{}}
+	c := &chaos{world: w, dice: d, graphDice: newDice(seed, 8), boardDice: newDice(seed, 9), announceDice: newDice(seed, 10), kept: map[string]bool{}, series: map[string]bool{}, shared: map[string]bool{}}
+	c.secretive = d.chance(0.5)
 	c.faults(true)
 	for range 40 {
 		c.act()
@@ -128,6 +136,10 @@ func randomDay(t *testing.T, seed uint64) {
 	w.timers()
 	w.advance(25 * time.Hour) // and the board's second list proves what its first lacked (R27)
 	w.timers()
+	if c.secretive {
+		c.nothingTold()
+		c.showAll()
+	}
 	w.agree()
 	c.nothingLost()
 	if t.Failed() {
@@ -221,8 +233,10 @@ func (c *chaos) act() {
 				a.Subject, a.Importance = mark(a.Subject)+" "+label+"edited", c.dice.n(3)
 			})
 		case 7:
+			c.shared[mark(a.Subject)] = true
 			err = c.board.Assign(a.GUID, no)
 		case 8:
+			c.shared[mark(a.Subject)] = true
 			delete(c.kept, mark(a.Subject))
 			if len(a.Resources) > 0 {
 				err = c.board.Reassign(a.GUID, a.Resources[0], no)
@@ -241,6 +255,10 @@ func (c *chaos) act() {
 		return
 	}
 	e := events[c.dice.n(len(events))]
+	if c.secretive && c.dice.chance(0.3) {
+		c.hideOrShow(no, e)
+		return
+	}
 	var err error
 	switch person {
 	case 8:
@@ -267,6 +285,85 @@ func (c *chaos) act() {
 		err = c.graph.DeleteEvent(email(no), e.ID)
 	}
 	c.must(err)
+}
+
+// hideOrShow lets a person hide an event or an occurrence, or all that they have, or
+// show it again.
+func (c *chaos) hideOrShow(no string, e graphsim.Event) {
+	hide := c.dice.chance(0.6)
+	if c.dice.chance(0.15) {
+		c.prefer(no, store.Preferences{OptIn: map[bool]string{true: "no", false: "yes"}[hide]})
+		return
+	}
+	if e.Recurrence != nil && c.dice.chance(0.5) {
+		for _, o := range c.graph.View(email(no), start.AddDate(0, 0, -30), start.AddDate(0, 0, 90)) {
+			if o.SeriesMasterID == e.ID {
+				e = o
+				break
+			}
+		}
+	}
+	how := c.dice.n(3)
+	c.alter(no, e.ID, func(e *graphsim.Event) {
+		switch {
+		case !hide:
+			public(e)
+			e.ShowAs, e.Response = "busy", "organizer"
+		case how == 0:
+			private(e)
+		case how == 1:
+			e.ShowAs = "free"
+		default:
+			e.Response = "declined"
+		}
+	})
+}
+
+// hidden reports whether an event is none of the board's business.
+func hidden(e graphsim.Event) bool {
+	return e.Sensitivity == "private" || e.ShowAs == "free" || e.Response == "declined"
+}
+
+// nothingTold fails for what is hidden in a calendar and stands on the board, unless
+// it was planned there, or a planner has told others of it before.
+func (c *chaos) nothingTold() {
+	c.t.Helper()
+	for _, r := range c.board.Resources() {
+		row, err := c.mem.Preferences(context.Background(), r.ResourceNo)
+		out := err == nil && row.OptIn == "no"
+		told := map[string]bool{}
+		for _, a := range c.board.List(start.AddDate(0, 0, -60), start.AddDate(0, 0, 90), r.ResourceNo) {
+			told[mark(a.Subject)] = true
+		}
+		for _, e := range c.graph.Events(email(r.ResourceNo)) {
+			m := mark(e.Subject)
+			if (out || hidden(e)) && e.TransactionID == "" && told[m] && !c.shared[m] && !c.series[m] {
+				c.t.Errorf("%s hides %q, and the board shows it", r.ResourceNo, e.Subject)
+			}
+		}
+	}
+}
+
+// showAll lets everybody show everything again: then both sides must agree.
+func (c *chaos) showAll() {
+	c.t.Helper()
+	for _, r := range c.board.Resources() {
+		c.prefer(r.ResourceNo, store.Preferences{OptIn: "yes"})
+		for _, e := range c.graph.View(email(r.ResourceNo), start.AddDate(0, 0, -60), start.AddDate(0, 0, 90)) {
+			if hidden(e) {
+				c.alter(r.ResourceNo, e.ID, func(e *graphsim.Event) {
+					public(e)
+					e.ShowAs, e.Response = "busy", "organizer"
+				})
+			}
+		}
+	}
+	c.settle()
+	for range 2 {
+		c.timers()
+		c.advance(25 * time.Hour)
+	}
+	c.timers()
 }
 
 // editSeries lets a person change one of the series, or one occurrence of it.
@@ -323,7 +420,7 @@ func (c *chaos) nothingLost() {
 		}
 	}
 	for m, n := range there {
-		if n > 1 && !c.series[m] {
+		if n > 1 && !c.series[m] && m != mark(exchange.MaskedSubject) {
 			c.t.Errorf("%s is on the board %d times", m, n)
 		}
 	}
