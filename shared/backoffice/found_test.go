@@ -437,3 +437,39 @@ func TestFound_ADeletedConnectorTakesItsNotificationsAway(t *testing.T) {
 	}
 	w.quiet()
 }
+
+// Companies whose connectors have one name, or names that differ in umlauts only,
+// are different connectors: the last must not take the place of all.
+func TestFound_AnImportKeepsConnectorsOfOneNameApart(t *testing.T) {
+	w := newWorld(t)
+	const file = `[
+		{"Name":"Business Central","SourceApp":"ONE","Uri":"https://erp.example/one/Page/Appointment","Type":1,"ApiType":0,"AuthType":1,"Login":"u","Password":"p1"},
+		{"Name":"Business Central","SourceApp":"TWO","Uri":"https://erp.example/two/Page/Appointment","Type":1,"ApiType":0,"AuthType":1,"Login":"u","Password":"p2"},
+		{"Name":"Business Central","SourceApp":"TWO","Uri":"https://erp.example/too/Page/Appointment","Type":1,"ApiType":0,"AuthType":1,"Login":"u","Password":"p3"},
+		{"Name":"Müller","SourceApp":"THREE","Uri":"https://erp.example/three/Page/Appointment","Type":1,"ApiType":0,"AuthType":1,"Login":"u","Password":"p4"},
+		{"Name":"Möller","SourceApp":"FOUR","Uri":"https://erp.example/four/Page/Appointment","Type":1,"ApiType":0,"AuthType":1,"Login":"u","Password":"p5"}]`
+	look := func() (out []string) {
+		for _, v := range must(w.desk.List(t.Context()))(t) {
+			out = append(out, v.ID+" "+v.SourceApp+" "+v.URI[len("https://erp.example/"):]+" "+w.vault["connector-"+v.ID])
+		}
+		return out
+	}
+	for i, item := range must(w.desk.Import(t.Context(), "ann", []byte(file)))(t) {
+		if len(item.Problems) > 0 {
+			t.Errorf("%d: %v", i, item.Problems)
+		}
+	}
+	want := []string{"business-central ONE one/Page/Appointment p1", "business-central-2 TWO two/Page/Appointment p2", "business-central-3 TWO too/Page/Appointment p3",
+		"m-ller THREE three/Page/Appointment p4", "m-ller-2 FOUR four/Page/Appointment p5"}
+	w.expect("imported", look(), want)
+
+	// Imported again, they are the same, and what an administrator has added stays.
+	f := must(w.desk.Get(t.Context(), "business-central-2"))(t).Form
+	f.Name, f.Fields, f.ReadStatus, f.TimeoutSeconds = "Renamed", map[string]string{"Subject": "Betreff"}, true, 90
+	must(w.desk.Save(t.Context(), "ann", f))(t)
+	must(w.desk.Import(t.Context(), "ann", []byte(file)))(t)
+	w.expect("imported again", look(), want)
+	if f := must(w.desk.Get(t.Context(), "business-central-2"))(t).Form; f.Fields["Subject"] != "Betreff" || !f.ReadStatus || f.TimeoutSeconds != 90 {
+		t.Errorf("an administrator's settings are gone: %+v", f)
+	}
+}

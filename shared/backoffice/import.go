@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dime-scheduler/connectors/shared/fault"
@@ -27,13 +28,16 @@ const maxImport = 1 << 20
 // object or an array: the six fields of the on-premises "Multi - back office" page,
 // and the cloud form with its enums (facts B.1). Each stands for itself: problems of
 // one keep no other from being stored. Importing the same again changes the same
-// connector. The error is about the JSON as a whole, or our own store.
+// connectors, in what the published forms tell; what they do not know, such as the
+// mapping of fields, stays. Entries of one name are not one connector: those after
+// the first get a number. The error is about the JSON as a whole, or our own store.
 func (d *Desk) Import(ctx context.Context, who string, data []byte) ([]Imported, error) {
 	entries, err := parseImport(data)
 	if err != nil {
 		return nil, err
 	}
 	out := []Imported{}
+	taken := map[string]bool{}
 	for i, o := range entries {
 		f, problems := formOfPublished(o)
 		item := Imported{Name: f.Name, Problems: problems}
@@ -41,6 +45,9 @@ func (d *Desk) Import(ctx context.Context, who string, data []byte) ([]Imported,
 			item.Name = fmt.Sprintf("entry %d", i+1)
 		}
 		if len(problems) == 0 {
+			if f.ID, err = d.place(ctx, f, taken); err != nil {
+				return out, err
+			}
 			item.ID = f.ID
 			if item.Problems, err = d.imported(ctx, who, f); err != nil {
 				return out, err
@@ -54,7 +61,7 @@ func (d *Desk) Import(ctx context.Context, who string, data []byte) ([]Imported,
 func (d *Desk) imported(ctx context.Context, who string, f Form) (Problems, error) {
 	there, err := d.Store.Connector(ctx, f.ID)
 	if err == nil {
-		f.ETag, f.Shards = there.ETag, there.Shards
+		f = f.over(formOf(FromRecord(there), there.ETag))
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
@@ -66,6 +73,41 @@ func (d *Desk) imported(ctx context.Context, who string, f Form) (Problems, erro
 		return Problems{{Field: "password", Code: CodeMissingField, Text: "the password could not be stored: " + fa.Err.Error()}}, nil
 	}
 	return nil, err
+}
+
+// place finds the id of an entry: its own, or if another entry or another back
+// office's connector has that already, with the next free number.
+func (d *Desk) place(ctx context.Context, f Form, taken map[string]bool) (string, error) {
+	for n := 1; ; n++ {
+		id := f.ID
+		if n > 1 {
+			suffix := "-" + strconv.Itoa(n)
+			id = strings.Trim(id[:min(len(id), maxID-len(suffix))], "-") + suffix
+		}
+		there, err := d.Store.Connector(ctx, id)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return "", err
+		}
+		// A name that was changed since does not make another: both would deliver.
+		same := err != nil || strings.EqualFold(there.SourceApp, f.SourceApp) && strings.EqualFold(there.SourceType, f.SourceType) && there.Type == string(f.Type)
+		if same && !taken[id] {
+			taken[id] = true
+			return id, nil
+		}
+	}
+}
+
+// over puts what the published forms tell over a connector that is there.
+func (f Form) over(there Form) Form {
+	there.Name, there.Description, there.SourceApp, there.SourceType, there.Send = f.Name, f.Description, f.SourceApp, f.SourceType, f.Send
+	there.URI, there.Type, there.API, there.Auth, there.Login, there.Password = f.URI, f.Type, f.API, f.Auth, f.Login, f.Password
+	if f.ClientID != "" {
+		there.ClientID = f.ClientID
+	}
+	if len(f.Operations) > 0 {
+		there.Operations = f.Operations
+	}
+	return there
 }
 
 func parseImport(data []byte) ([]map[string]any, error) {
@@ -259,7 +301,7 @@ func idOf(f Form) string {
 	for strings.Contains(id, "--") {
 		id = strings.ReplaceAll(id, "--", "-")
 	}
-	id = strings.Trim(id[:min(len(id), 40)], "-")
+	id = strings.Trim(id[:min(len(id), maxID)], "-")
 	if id == "" {
 		id = "connector"
 	}

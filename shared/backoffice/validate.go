@@ -52,6 +52,7 @@ const (
 	maxSourceType = 10
 	maxLogin      = 200
 	maxURI        = 2000
+	maxID         = 40
 	MaxShards     = 16
 	// maxTimeout leaves time within one invocation to put the outcome away.
 	maxTimeout = 3 * time.Minute
@@ -134,7 +135,7 @@ func (v *validation) basics() {
 // ValidID reports whether a text can be the id of a connector: it is part of keys,
 // sessions and the names of secrets.
 func ValidID(s string) bool {
-	return s != "" && len(s) <= 40 && !strings.HasPrefix(s, "-") && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+	return s != "" && len(s) <= maxID && !strings.HasPrefix(s, "-") && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
 func (v *validation) combination() {
