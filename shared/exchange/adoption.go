@@ -69,6 +69,7 @@ type adoption struct {
 	remove  []single                  // ours, of an appointment that is gone
 	left    []single                  // left alone, and a person should look
 	toBoard []calendar.Event
+	away    []appointment.Appointment // masked, and no event here is theirs: none is made
 }
 
 // Why an event is whose: for administrators, without content.
@@ -86,6 +87,8 @@ const (
 	whyKept     = "a rule keeps its appointment from Outlook: the event is left as it stands"
 	whyCapped   = "made by us, and its appointment is deleted or not assigned any more, as are so many that a person is asked"
 	whyForeign  = "a copy of somebody else's meeting that looks the same as an appointment: it can not be written, the appointment gets an event of its own"
+	whyMasked   = "a private event at the time of an appointment that only says that it is private"
+	whyAway     = "made in Outlook of a private event that can not be told any more: no event is made that says so"
 	whyNew      = "no event is the appointment's"
 	whyPersonal = "made in Outlook"
 )
@@ -112,16 +115,22 @@ func adopt(in adoptable) adoption {
 	rest = a.byMark(rest)
 	rest = a.byBoard(rest)
 	rest = a.byLooks(rest)
+	rest = a.byMask(rest)
 	for _, e := range rest {
 		if a.born(e) {
 			a.toBoard = append(a.toBoard, e)
 		}
 	}
 	for _, x := range a.open {
-		if _, kept := a.adoptable.kept[x.Guid]; !kept {
+		_, kept := a.adoptable.kept[x.Guid]
+		switch {
+		case maskedBirth(x):
+			a.away = append(a.away, x)
+		case !kept:
 			a.create = append(a.create, x)
 		}
 	}
+	slices.SortFunc(a.away, func(x, y appointment.Appointment) int { return cmp.Compare(x.Guid, y.Guid) })
 	slices.SortFunc(a.create, func(x, y appointment.Appointment) int { return cmp.Compare(x.Guid, y.Guid) })
 	return a.adoption
 }
@@ -129,8 +138,7 @@ func adopt(in adoptable) adoption {
 // match pairs an event with its appointment. Rules take nobody's own event away,
 // and of what was linked before they have been asked already.
 func (a *adopting) match(m match) {
-	own := m.appointment.CreatedByExchange && m.event.TransactionID == ""
-	if says, kept := a.adoptable.kept[m.appointment.Guid]; kept && !own && !m.linked {
+	if says, kept := a.adoptable.kept[m.appointment.Guid]; kept && !m.ofOutlook() && !m.linked {
 		m.why, m.kept = whyKept, says
 		a.adoption.kept = append(a.adoption.kept, m)
 	} else {
@@ -277,6 +285,51 @@ func (a *adopting) byLooks(events []calendar.Event) (rest []calendar.Event) {
 			a.match(match{appointment: a.open[open[l][0]], event: e, why: whySame})
 			open[l] = open[l][1:]
 		}
+	}
+	return rest
+}
+
+// maskedBirth reports an appointment that was made of an event whose words nobody
+// but its owner may see.
+//
+// Guess: reads of the board need not show CreatedByExchange. One of no task that
+// shows the mask and nothing else counts, too: nobody plans with these words.
+func maskedBirth(x appointment.Appointment) bool {
+	if x.Content[appointment.Subject] != MaskedSubject {
+		return false
+	}
+	return x.CreatedByExchange || x.TaskNo == "" && len(x.Content.Differs(mask)) == 0
+}
+
+// ofOutlook reports a match whose appointment was made of the event.
+func (m match) ofOutlook() bool {
+	return m.event.TransactionID == "" && (m.appointment.CreatedByExchange || m.mark == nil && maskedBirth(m.appointment))
+}
+
+// byMask takes the private events that stand where an appointment does that says
+// nothing but that it is private: it can not have come from another's words. Which
+// of several at the same time is whose makes no difference, as all show the same.
+func (a *adopting) byMask(events []calendar.Event) (rest []calendar.Event) {
+	open := map[looks][]string{}
+	for guid, x := range a.open {
+		if l, ok := looksOf(outlookForm(&store.Link{}, x.Content)); ok && maskedBirth(x) {
+			l.subject = ""
+			open[l] = append(open[l], guid)
+		}
+	}
+	for _, guids := range open {
+		slices.Sort(guids)
+	}
+	for _, e := range events {
+		l := a.looks[e.ID]
+		l.subject = ""
+		sensitivity := e.Content[appointment.Sensitivity]
+		if e.Flow == appointment.Open || sensitivity != "private" && sensitivity != "confidential" || e.Type == calendar.Master || len(open[l]) == 0 {
+			rest = append(rest, e)
+			continue
+		}
+		a.match(match{appointment: a.open[open[l][0]], event: e, why: whyMasked})
+		open[l] = open[l][1:]
 	}
 	return rest
 }

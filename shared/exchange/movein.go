@@ -210,6 +210,9 @@ func (s *session) adoptAll(ctx context.Context) (in bool, err error) {
 	if err := s.letBe(ctx, a.left); err != nil {
 		return false, err
 	}
+	if err := s.keepAway(ctx, a.away); err != nil {
+		return false, err
+	}
 	for _, x := range a.create {
 		if err := s.wantAgain(ctx, x); err != nil {
 			return false, err
@@ -353,6 +356,29 @@ func (s *session) dropUnwanted(ctx context.Context, list []single) error {
 		})
 		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// keepAway sees to it that appointments of private events that can not be told any
+// more get no event that only says "Private appointment" in their owner's calendar:
+// each gets a link that is nobody's to write. Should the event come to the board
+// again, which knows it by its id, that link becomes the event's (R25).
+func (s *session) keepAway(ctx context.Context, list []appointment.Appointment) error {
+	for _, x := range list {
+		l, err := s.Store.UpdateLink(ctx, s.mailbox, x.Guid, func(l *store.Link) error {
+			if l.OutlookSeen.EventID == "" && l.Sent == nil && l.State != store.Hidden {
+				l.Origin = store.Outlook
+				letGo(l, codeLetBe, whyAway)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if l.FailureText == whyAway {
+			s.record(x.Guid, "adopt", StatusSkipped, codeLetBe, whyAway)
 		}
 	}
 	return nil

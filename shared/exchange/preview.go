@@ -105,6 +105,10 @@ func (s *session) previewRows(a adoption) []PreviewRow {
 		event(ActionLeave, p.event, p.appointment.Guid, p.why)
 		out[len(out)-1].Number = p.appointment.Number
 	}
+	for _, x := range a.away {
+		event(ActionLeave, calendar.Event{Content: x.Content}, x.Guid, whyAway)
+		out[len(out)-1].Number = x.Number
+	}
 	for _, p := range a.matches {
 		event(ActionAdopt, p.event, p.appointment.Guid, p.why)
 		out[len(out)-1].Number = p.appointment.Number

@@ -27,7 +27,7 @@ func (s *session) takeMatch(l *store.Link, p match, before appointment.Version) 
 		return nil // it got another since
 	}
 	l.Origin = store.Board
-	if p.appointment.CreatedByExchange && p.event.TransactionID == "" {
+	if p.ofOutlook() {
 		l.Origin = store.Outlook
 	}
 	l.Unmarked = l.Origin == store.Board && p.mark == nil && p.event.Series == ""
