@@ -76,7 +76,7 @@ func (s *session) boardFailed(ctx context.Context, l *store.Link, err error) err
 		if l.State != store.Hidden && f.Kind == fault.Permanent && !f.WholeTarget && !inconclusive(err) {
 			// Refused for good: a person, or the next change of the event, goes on.
 			if in := l.Inbound; in != nil && !in.Removed && boardKnows(l) {
-				l.Refused = l.OutlookSeen.Content.Only(changedFields(l.OutlookSeen.Content, in.Content)...)
+				l.Refused = l.OutlookSeen.Content.Only(changedFields(l.OutlookSeen.Content, in.Content)...).With(l.Refused)
 			}
 			l.State, l.DueAt, l.BoardSent, l.Asked = store.Failed, time.Time{}, nil, false
 			accept(l)

@@ -28,7 +28,7 @@ func (s *session) hide(ctx context.Context, l *store.Link) error {
 		l.BoardSent = &store.BoardSent{Op: opHide, At: s.Now()}
 		l.OutlookSeen.Content = l.OutlookSeen.Content.Wordless()
 		l.BoardSeen.Content = l.BoardSeen.Content.Wordless()
-		l.Wanted.Content = l.Wanted.Content.Wordless()
+		l.Wanted.Content, l.Refused = l.Wanted.Content.Wordless(), nil
 		l.Attempts, l.FailureCode, l.FailureText = 0, "", ""
 		l.DueAt = s.Now()
 	})

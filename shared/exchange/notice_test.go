@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -249,6 +250,64 @@ func TestARefusedFindingIsRetried(t *testing.T) {
 		}
 	}
 	w.silent()
+}
+
+// TestARefusedFieldStaysVisibleUntilBothAgree: the board refuses a new subject. The
+// person then moves the event, which goes through; that the subjects differ is not
+// forgotten, but failed and told, until a retry, the person or the planner mends it.
+func TestARefusedFieldStaysVisibleUntilBothAgree(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		mend func(w *world, guid, event string)
+		want string
+	}{
+		"retry": {func(w *world, _, _ string) {
+			n, err := w.desk().RetryAll(context.Background(), "admin", w.mailbox("R1"))
+			if w.must(err); n != 1 {
+				w.t.Errorf("%d links retried, want 1", n)
+			}
+		}, "Pump"},
+		"the person":  {func(w *world, _, event string) { w.retitle("R1", event, "Repair") }, "Repair"},
+		"the planner": {func(w *world, guid, _ string) { w.rename(guid, "Valve") }, "Valve"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, a := world1(t, options{})
+			event := w.link("R1", a.GUID).OutlookSeen.EventID
+			refuse := func(c boardsim.Call) boardsim.Fault {
+				if len(c.Procedures) > 0 && !strings.HasSuffix(c.Procedures[0], "Notification") {
+					return boardsim.Fault{Error: "DSCFG002 a field is missing"}
+				}
+				return boardsim.Fault{}
+			}
+			w.board.SetFault(refuse)
+			w.retitle("R1", event, "Pump")
+			w.settle()
+			w.board.SetFault(nil)
+			w.dragInOutlook("R1", event, 5)
+			w.settle()
+			w.timers()
+			w.shown("the board", "R1", w.onBoard("R1"), []card{planned("Repair", 5)})
+			if l := w.link("R1", a.GUID); l.State != store.Failed || l.FailureCode != "DSEX062" {
+				t.Errorf("the subjects differ, and the link is %s %s", l.State, l.FailureCode)
+			}
+			told := func() bool {
+				return slices.ContainsFunc(w.board.Notifications(), func(n boardsim.Notification) bool { return n.Code == "DSEX062" })
+			}
+			if !told() {
+				t.Error("the planner is not told that the two differ")
+			}
+			w.silent()
+			c.mend(w, a.GUID, event)
+			w.settle()
+			w.timers()
+			w.shows("R1", planned(c.want, 5))
+			if l := w.link("R1", a.GUID); l.State != store.Agreed || l.Refused != nil || told() {
+				t.Errorf("mended, and the link is %s %v, told %t", l.State, l.Refused, told())
+			}
+			w.silent()
+		})
+	}
 }
 
 // TestRetryChecksItsInput: a clear error, and nothing is changed.

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"strings"
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/appointment"
@@ -81,7 +82,35 @@ func send(l *store.Link, op calendar.Op, c appointment.Content, now time.Time) {
 func settle(l *store.Link, state store.State) {
 	l.State, l.DueAt, l.Attempts = state, time.Time{}, 0
 	l.FailureCode, l.FailureText = "", ""
-	l.Asked, l.Refused = false, nil
+	l.Asked = false
+	if l.Refused = stillRefused(l); len(l.Refused) > 0 && state == store.Agreed {
+		// The rest is dealt with, but the two differ: seen, and to be retried.
+		l.State, l.FailureCode, l.FailureText = store.Failed, codeBoardRefused, Explain(codeBoardRefused).Sentence
+	}
+}
+
+// stillRefused is what is left of a change that the board has refused: the fields
+// in which the two sides still differ.
+func stillRefused(l *store.Link) appointment.Content {
+	out := appointment.Content{}
+	for f, before := range l.Refused {
+		board, shown := l.Wanted.Content[f]
+		outlook, seen := l.OutlookSeen.Content[f]
+		same := appointment.Same(f, board, outlook) || lossy(l, f, board) || strings.Join(strings.Fields(outlook), " ") == strings.Join(strings.Fields(board), " ")
+		switch f {
+		case appointment.Categories:
+			same = true // the two lists differ by design
+		case appointment.When:
+			same = same || sameByDesign(f, outlook, board)
+		}
+		if shown && seen && !l.Wanted.Absent && !same {
+			out[f] = before
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
 }
 
 // agree makes the board's shadow what the board shows, where the two sides are
