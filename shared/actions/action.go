@@ -39,9 +39,10 @@ type Action struct {
 	Request     Request `json:"request"`
 }
 
-// Fits reports whether the action is offered for an item of this source app and type.
+// Fits reports whether the action is offered for an item of this source app and type,
+// in any letter case, as connectors are chosen.
 func (a Action) Fits(scope Scope, sourceApp, sourceType string) bool {
-	return a.Scope == scope && (a.SourceApp == "" || a.SourceApp == sourceApp) && (a.SourceType == "" || a.SourceType == sourceType)
+	return a.Scope == scope && (a.SourceApp == "" || strings.EqualFold(a.SourceApp, sourceApp)) && (a.SourceType == "" || strings.EqualFold(a.SourceType, sourceType))
 }
 
 // placeholders by scope. Those of planned tasks and the first two of unplanned ones

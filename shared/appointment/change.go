@@ -132,6 +132,8 @@ type Resource struct {
 	No    string
 	Name  string
 	Email string
+	// SourceApp is the back office that the resource came from; empty = the board does not say.
+	SourceApp string
 	// Exchange is the board's "Exchange Integration Enabled".
 	Exchange bool
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -165,6 +166,33 @@ func TestFound_TheMarkOfAnEchoDoesNotStick(t *testing.T) {
 		// The board's list, read again, says nothing new by lacking the mark.
 		w.say(appointment.Update, []byte(flat[:len(flat)-1]+`,"x":1}`), 3)
 		w.settle(time.Minute)
+	}
+}
+
+// Flat messages do not say where a resource comes from: the board's list of resources
+// does, and those of other systems stay out of the ERP all the same.
+func TestFound_ResourcesOfOtherSystemsStayOutOfFlatMessagesToo(t *testing.T) {
+	w := newWorld(t)
+	erp := w.connector("erp", nil)
+	for no, app := range map[string]string{"R1": "BCPROD", "X1": "CRM", "R3": ""} {
+		w.must(w.mem.PutResource(t.Context(), &store.Resource{No: no, SourceApp: app}))
+	}
+	for i, no := range []string{"R1", "X1", "R2", "R3"} {
+		flat := fmt.Sprintf(`{"appointmentGuid":"00000000-0000-4000-8000-000000000001","subject":"A","start":"2026-03-10T08:00:00Z","end":"2026-03-10T09:00:00Z",
+			"updatedAt":"2026-11-23T08:0%d:00Z","sourceApp":"BCPROD","sourceType":"S","jobNo":"J","taskNo":"T","resourceNo":"%s"}`, i+2, no)
+		w.say(appointment.Update, []byte(flat), int64(i+1))
+		w.settle(time.Minute)
+	}
+	got := erp.Deliveries()
+	if len(got) == 0 {
+		t.Fatal("nothing arrived")
+	}
+	var who []string
+	for _, a := range got[len(got)-1].Appointment.Assignees {
+		who = append(who, a.No)
+	}
+	if strings.Join(who, " ") != "R1 R2 R3" {
+		t.Errorf("the ERP was told of %v; want those of its own source app, and those of whom nobody knows", who)
 	}
 }
 

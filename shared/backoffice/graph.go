@@ -20,8 +20,9 @@ var perResource = []string{"showas", "sensitivity"}
 
 // GraphFor returns the appointment graph as a back office of sourceApp is told it:
 // without the assignments of other source apps' resources, and without what is
-// each resource's own (R35). An assignment whose resource names no source app stays.
-func GraphFor(graph []byte, sourceApp string) ([]byte, error) {
+// each resource's own (R35). Where an assignment does not name its resource's source
+// app, as in flat messages, apps does, by resource number; what nobody names stays.
+func GraphFor(graph []byte, sourceApp string, apps map[string]string) ([]byte, error) {
 	o, err := parseGraph(graph)
 	if err != nil {
 		return nil, err
@@ -38,7 +39,11 @@ func GraphFor(graph []byte, sourceApp string) ([]byte, error) {
 			strip(a)
 			r, _ := field(a, "Resource").(object)
 			strip(r)
-			if app := textOf(field(r, "SourceApp")); app == "" || strings.EqualFold(app, strings.TrimSpace(sourceApp)) {
+			app := textOf(field(r, "SourceApp"))
+			if app == "" {
+				app = apps[textOf(field(r, "ResourceNo"))]
+			}
+			if app == "" || strings.EqualFold(app, strings.TrimSpace(sourceApp)) {
 				kept = append(kept, x)
 			}
 		}

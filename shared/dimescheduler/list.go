@@ -182,6 +182,7 @@ func (c *Client) resource(item []byte) (appointment.Resource, error) {
 		ResourceName value `json:"resourceName"`
 		DisplayName  value `json:"displayName"`
 		Email        value `json:"email"`
+		SourceApp    value `json:"sourceApp"`
 		Exchange     value `json:"exchangeIntegrationEnabled"`
 	}
 	if err := json.Unmarshal(item, &w); err != nil {
@@ -189,10 +190,11 @@ func (c *Client) resource(item []byte) (appointment.Resource, error) {
 	}
 	r := &reader{zone: c.zone}
 	res := appointment.Resource{
-		No:       r.key("resourceNo", w.ResourceNo),
-		Name:     cmp.Or(r.key("displayName", w.DisplayName), r.key("resourceName", w.ResourceName)),
-		Email:    r.key("email", w.Email),
-		Exchange: r.boolean("exchangeIntegrationEnabled", w.Exchange),
+		No:        r.key("resourceNo", w.ResourceNo),
+		Name:      cmp.Or(r.key("displayName", w.DisplayName), r.key("resourceName", w.ResourceName)),
+		Email:     r.key("email", w.Email),
+		SourceApp: r.key("sourceApp", w.SourceApp),
+		Exchange:  r.boolean("exchangeIntegrationEnabled", w.Exchange),
 	}
 	if res.No == "" {
 		r.fail("resourceNo is missing")

@@ -40,7 +40,7 @@ type lookup struct {
 // into brings the row up to date with what the board and the directory say.
 func (f lookup) into(row *store.Resource, l appointment.Resource, now time.Time) {
 	moved := !strings.EqualFold(row.Email, l.Email)
-	row.Name, row.Flag = l.Name, l.Exchange
+	row.Name, row.SourceApp, row.Flag = l.Name, l.SourceApp, l.Exchange
 	if moved && f.asked && f.id == "" && f.problem == "" && row.Exchange {
 		return // of the new address nothing is known yet: the old mailbox goes on
 	}

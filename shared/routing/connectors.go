@@ -3,6 +3,7 @@ package routing
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -98,6 +99,35 @@ func (r *Router) connectors(ctx context.Context, head, next *store.Head, c appoi
 	return nil
 }
 
+// sourceApps returns the source apps of those assigned, as the board lists its
+// resources, for messages that do not say them (the flat form).
+func (r *Router) sourceApps(ctx context.Context, graph []byte) (map[string]string, error) {
+	var g struct {
+		Assignments []struct {
+			Resource struct{ ResourceNo, SourceApp any }
+		}
+	}
+	if json.Unmarshal(graph, &g) != nil {
+		return nil, nil // GraphFor says what is wrong with it
+	}
+	apps := map[string]string{}
+	for _, a := range g.Assignments {
+		if a.Resource.SourceApp != nil || a.Resource.ResourceNo == nil {
+			continue
+		}
+		no := strings.TrimSpace(fmt.Sprint(a.Resource.ResourceNo))
+		row, err := r.Store.Resource(ctx, no)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		apps[no] = row.SourceApp
+	}
+	return apps, nil
+}
+
 // sourceAppOf is the source app of a connector; empty = it does not tell.
 func sourceAppOf(e *backoffice.Entry) string {
 	if e == nil {
@@ -168,6 +198,10 @@ func (r *Router) tellConnectors(ctx context.Context, head *store.Head, c appoint
 	if err != nil {
 		return err
 	}
+	apps, err := r.sourceApps(ctx, head.Graph)
+	if err != nil {
+		return err
+	}
 	var nudges []bus.Nudge
 	now := r.Now()
 	for _, t := range targets {
@@ -177,7 +211,7 @@ func (r *Router) tellConnectors(ctx context.Context, head *store.Head, c appoint
 		if app == "" {
 			app = jobOf(head.Graph).sourceApp
 		}
-		graph, err := backoffice.GraphFor(head.Graph, app)
+		graph, err := backoffice.GraphFor(head.Graph, app, apps)
 		if err != nil {
 			return err
 		}

@@ -140,6 +140,7 @@ const (
 // Resource is a resource of the board and the mailbox found for it.
 type Resource struct {
 	No, Name, Email string
+	SourceApp       string    // the back office that it came from; empty = not known
 	Exchange        bool      // it takes part: wanted, by flag or override, and its mailbox was found
 	Flag            bool      // the board's own flag
 	Override        Override  // what an administrator has said instead
