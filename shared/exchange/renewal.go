@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/bus"
+	"github.com/dime-scheduler/connectors/shared/calendar"
 	"github.com/dime-scheduler/connectors/shared/store"
 )
 
@@ -15,7 +16,10 @@ import (
 // and deletes only those of mailboxes that take no part (R36). It keeps no
 // state, so that a run that was cut short is made good by the next.
 type Renewal struct {
-	Store    store.Targets
+	Store interface {
+		store.Targets
+		store.Journal
+	}
 	Calendar Calendar
 	Bus      Bus
 	// Keys returns the keys of clientState.
@@ -33,7 +37,12 @@ const renewSpread = 12 * time.Hour
 func (r *Renewal) Run(ctx context.Context) error {
 	now := r.Now()
 	// Graph's list first: what a worker creates meanwhile is not in it (R36).
-	list, failed := r.Calendar.Subscriptions(ctx)
+	calls := timerCalls{Store: r.Store, Now: r.Now, Log: r.Log}
+	var list []calendar.Subscription
+	failed := calls.ask(ctx, store.Transaction{Operation: "list subscriptions"}, func(ctx context.Context) (err error) {
+		list, err = r.Calendar.Subscriptions(ctx)
+		return err
+	})
 	targets, err := r.Store.Targets(ctx, store.Mailbox)
 	if err != nil {
 		return err
@@ -77,7 +86,9 @@ func (r *Renewal) Run(ctx context.Context) error {
 		if s.NotificationURL != r.NotificationURL || s.Mailbox == "" || takesPart[strings.ToLower(s.Mailbox)] {
 			continue
 		}
-		if err := r.Calendar.DeleteSubscription(ctx, s.ID); err != nil {
+		err := calls.write(ctx, store.Transaction{Operation: "unsubscribe", Target: s.Mailbox, Text: "a subscription of a mailbox that takes no part was removed"},
+			func(ctx context.Context) error { return r.Calendar.DeleteSubscription(ctx, s.ID) })
+		if err != nil {
 			r.Log.WarnContext(ctx, "an orphaned subscription could not be deleted: tried again by the next run", "error", err)
 			continue
 		}

@@ -22,6 +22,7 @@ type ResourceSync struct {
 	Store interface {
 		store.Targets
 		store.Directory
+		store.Journal
 	}
 	Board    Board
 	Calendar Calendar
@@ -41,13 +42,19 @@ const (
 
 // Run compares once. One resource's failure does not stop the others.
 func (r *ResourceSync) Run(ctx context.Context) error {
-	listed, err := r.Board.Resources(ctx)
+	var listed []appointment.Resource
+	err := r.calls().ask(ctx, store.Transaction{Operation: "list resources"}, func(ctx context.Context) (err error) {
+		listed, err = r.Board.Resources(ctx)
+		return err
+	})
 	if err != nil {
 		r.Log.WarnContext(ctx, "the board's resources could not be read: tried again by the next run", "error", err)
 		return nil
 	}
 	return r.compare(ctx, listed, func(string) bool { return true })
 }
+
+func (r *ResourceSync) calls() timerCalls { return timerCalls{Store: r.Store, Now: r.Now, Log: r.Log} }
 
 // Only compares one resource, at once. Its errors are the board's, too.
 func (r *ResourceSync) Only(ctx context.Context, no string) error {
@@ -132,7 +139,11 @@ func (r *ResourceSync) look(ctx context.Context, l appointment.Resource, row sto
 	if strings.EqualFold(row.Email, l.Email) && row.Problem == "" && !row.Found.IsZero() && now.Sub(row.Found) <= lookupAge && !suspended {
 		return lookup{}
 	}
-	id, err := r.Calendar.Mailbox(ctx, l.Email)
+	var id string
+	err := r.calls().ask(ctx, store.Transaction{Operation: "look up mailbox", Resource: l.No}, func(ctx context.Context) (err error) {
+		id, err = r.Calendar.Mailbox(ctx, l.Email)
+		return err
+	})
 	switch {
 	case err == nil:
 		return lookup{asked: true, id: id}

@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dime-scheduler/connectors/local/boardsim"
 	"github.com/dime-scheduler/connectors/local/graphsim"
+	"github.com/dime-scheduler/connectors/shared/appointment"
 	"github.com/dime-scheduler/connectors/shared/bus"
 	"github.com/dime-scheduler/connectors/shared/store"
 	"github.com/dime-scheduler/connectors/shared/trace"
@@ -126,5 +128,35 @@ func TestAFailedReadIsARow(t *testing.T) {
 	}
 	if subscribed := w.operations("subscribe"); len(subscribed) != 1 || subscribed[0].Status != "Success" {
 		t.Errorf("%+v: want the subscription that was made", subscribed)
+	}
+}
+
+// What timers and routing record can be found by the run that made it, as what the
+// worker records, and calls of timers that fail are recorded at all.
+func TestTimersAndRoutingRecordTheirRun(t *testing.T) {
+	t.Parallel()
+	w, _ := world1(t, options{})
+	run := trace.With(context.Background(), trace.Cause{Invocation: "run", TraceID: "0af7651916cd43dd8448eb211c80319c"})
+	w.board.SetFault(func(boardsim.Call) boardsim.Fault { return boardsim.Fault{Status: 503} })
+	w.must(w.proc.sync.Run(run))
+	w.board.SetFault(nil)
+	if err := w.proc.router.Route(run, appointment.Change{
+		Operation: appointment.Update, Version: appointment.Version{Modified: w.clock(), Sequence: 99},
+		Appointment: appointment.Appointment{Guid: w.guid(), Assignees: []appointment.Assignee{{No: "nobody"}}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]int{}
+	page, err := w.mem.FindTransactions(context.Background(), store.TransactionQuery{Family: "exchange", Limit: 500})
+	w.must(err)
+	for _, x := range page.Rows {
+		if x.Invocation == "run" && x.Trace == "0af7651916cd43dd8448eb211c80319c" {
+			found[x.Operation+" "+x.Code+" "+x.Source]++
+		}
+	}
+	for _, want := range []string{"list resources DSEX061 timer", "Update DSEX010 service"} {
+		if found[want] != 1 {
+			t.Errorf("%q is recorded %d times: %v", want, found[want], found)
+		}
 	}
 }

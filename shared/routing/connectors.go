@@ -14,6 +14,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/backoffice"
 	"github.com/dime-scheduler/connectors/shared/bus"
 	"github.com/dime-scheduler/connectors/shared/store"
+	"github.com/dime-scheduler/connectors/shared/trace"
 )
 
 // Connectors finds the back offices that a job concerns.
@@ -150,7 +151,9 @@ func (r *Router) noBackOffice(ctx context.Context, c appointment.Change, code, t
 	if err != nil || len(all) == 0 {
 		return err
 	}
+	cause := trace.Of(ctx)
 	err = r.Store.Record(ctx, store.Transaction{
+		Invocation: cause.Invocation, Trace: cause.TraceID,
 		Family: backoffice.BusinessCentral.Family(), Appointment: c.Appointment.Guid, Operation: string(c.Operation),
 		Status: backoffice.StatusEmpty, Code: code, Text: text, Source: "service", At: r.Now(),
 	})
@@ -170,11 +173,13 @@ func (r *Router) stale(ctx context.Context, head *store.Head, c appointment.Chan
 		return
 	}
 	var rows []store.Transaction
+	cause := trace.Of(ctx)
 	for _, t := range slices.Sorted(maps.Keys(head.Targets)) {
 		shard, ok := strings.CutPrefix(t, connectorPrefix)
 		id, _, _ := backoffice.ParseTarget(shard)
 		if e := all[id]; ok && e != nil {
 			rows = append(rows, store.Transaction{
+				Invocation: cause.Invocation, Trace: cause.TraceID,
 				Family: e.Config.Type.Family(), Appointment: head.Appointment, Target: id, Operation: string(c.Operation), Status: backoffice.StatusSkipped,
 				Text: "not sent: a later change of the appointment was dealt with already", Source: store.SourceService, At: r.Now(),
 			})

@@ -23,6 +23,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/dimescheduler"
 	"github.com/dime-scheduler/connectors/shared/fault"
 	"github.com/dime-scheduler/connectors/shared/store"
+	"github.com/dime-scheduler/connectors/shared/trace"
 )
 
 // Board is what routing asks of the board.
@@ -296,8 +297,9 @@ func (r *Router) targets(ctx context.Context, head *store.Head, c appointment.Ch
 // skip records that an appointment is not sent. It is for people: that it can
 // not be written must not stop the change.
 func (r *Router) skip(ctx context.Context, c appointment.Change, code, text string) {
+	cause := trace.Of(ctx)
 	err := r.Store.Record(ctx, store.Transaction{
-		Family: "exchange", Appointment: c.Appointment.Guid, Operation: string(c.Operation),
+		Invocation: cause.Invocation, Trace: cause.TraceID, Family: "exchange", Appointment: c.Appointment.Guid, Operation: string(c.Operation),
 		Status: "Skipped", Code: code, Text: text, Source: "service", At: r.Now(),
 	})
 	if err != nil {
