@@ -76,7 +76,10 @@ func (d *day) lostAnswers(ctx context.Context, _ *Row) (time.Time, error) {
 		return now(err)
 	}
 	done := time.Now()
-	return done, d.sprung(ctx, lost...)
+	if err := d.sprung(ctx, lost...); err != nil {
+		return done, err
+	}
+	return done, d.w.AwaitNothingBooked(ctx) // until the app has found out what became of them
 }
 
 // sprung waits until what was arranged has happened.
