@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,9 +25,9 @@ func (w *world) boardRow() store.Target {
 }
 
 // boardOut lets every request of the board fail, and counts them.
-func (w *world) boardOut(f boardsim.Fault) *int {
-	n := new(int)
-	w.board.SetFault(func(boardsim.Call) boardsim.Fault { *n++; return f })
+func (w *world) boardOut(f boardsim.Fault) *atomic.Int64 {
+	n := new(atomic.Int64)
+	w.board.SetFault(func(boardsim.Call) boardsim.Fault { n.Add(1); return f })
 	return n
 }
 
@@ -55,8 +56,8 @@ func TestRule_R39_TheBoardAsAWholeIsAskedByOneProbe(t *testing.T) {
 	}
 	// Five faults until it is noticed, and then one probe each 30 s to 15 min, which
 	// is a call and a look at the board's list.
-	if *asked > 30 {
-		t.Errorf("the board was asked %d times while it was down, want 30 at most", *asked)
+	if asked.Load() > 30 {
+		t.Errorf("the board was asked %d times while it was down, want 30 at most", asked.Load())
 	}
 	if row := w.boardRow(); row.SuspendedSince.IsZero() || row.SuspendedCode != "DSEX061" {
 		t.Errorf("the board's row says %+v", row)
@@ -128,8 +129,8 @@ func TestRule_R39_TheBoardAsAWholeSaysWhy(t *testing.T) {
 			if row := w.boardRow(); row.SuspendedCode != c.code {
 				t.Errorf("suspended with %q, want %s", row.SuspendedCode, c.code)
 			}
-			if *asked > 40 {
-				t.Errorf("the board was asked %d times, want 40 at most", *asked)
+			if asked.Load() > 40 {
+				t.Errorf("the board was asked %d times, want 40 at most", asked.Load())
 			}
 			w.board.SetFault(nil)
 			w.settle()
@@ -173,7 +174,7 @@ func TestRule_R39_TheBoardAsAWholeTurnsEverybodyAway(t *testing.T) {
 	w, a := world1(t, options{})
 	asked := w.boardOut(boardsim.Fault{Status: 401})
 	w.must(w.proc.sync.Run(context.Background()))
-	before := *asked
+	before := asked.Load()
 	ctx := context.Background()
 	board := w.proc.worker.Board
 	_, err := board.Appointment(ctx, a.GUID, dimescheduler.Hint{})
@@ -183,8 +184,8 @@ func TestRule_R39_TheBoardAsAWholeTurnsEverybodyAway(t *testing.T) {
 		}
 	}
 	w.must(w.proc.sync.Run(ctx))
-	if *asked != before {
-		t.Errorf("the board was asked %d times more", *asked-before)
+	if asked.Load() != before {
+		t.Errorf("the board was asked %d times more", asked.Load()-before)
 	}
 	// A person who has set a new key presses Retry: nobody waits for the next probe.
 	w.dragInOutlook("R1", w.event("R1", "Repair").ID, 5)
