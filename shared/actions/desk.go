@@ -3,7 +3,6 @@ package actions
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -44,41 +43,12 @@ func (m Mistake) Error() string { return string(m) }
 
 // Actions returns what is kept.
 func (d *Desk) Actions(ctx context.Context) (Set, error) {
-	s, _, err := d.read(ctx)
+	s, _, err := store.ReadValue[Set](ctx, d.Store, setName)
 	return s, err
 }
 
-func (d *Desk) read(ctx context.Context) (s Set, etag string, err error) {
-	text, etag, err := d.Store.Value(ctx, setName)
-	if errors.Is(err, store.ErrNotFound) {
-		return Set{}, "", nil
-	}
-	if err != nil {
-		return Set{}, "", err
-	}
-	if err := json.Unmarshal([]byte(text), &s); err != nil {
-		return Set{}, "", fmt.Errorf("the value %s of the settings table is not the JSON that the portal has written: %w", setName, err)
-	}
-	return s, etag, nil
-}
-
 func (d *Desk) change(ctx context.Context, edit func(*Set) error) error {
-	for {
-		s, etag, err := d.read(ctx)
-		if err != nil {
-			return err
-		}
-		if err := edit(&s); err != nil {
-			return err
-		}
-		data, err := json.Marshal(s)
-		if err != nil {
-			return err
-		}
-		if _, err = d.Store.SwapValue(ctx, setName, string(data), etag); !errors.Is(err, store.ErrConflict) {
-			return err
-		}
-	}
+	return store.ChangeValue(ctx, d.Store, setName, edit)
 }
 
 // SaveHosts replaces the list of hosts: names, or "*." and a domain for all below it.

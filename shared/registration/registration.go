@@ -12,7 +12,6 @@ package registration
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -69,43 +68,19 @@ var operations = []appointment.Operation{appointment.Create, appointment.Update,
 
 // Hooks returns what is registered, ordered by source app and operation.
 func (d *Desk) Hooks(ctx context.Context) ([]Hook, error) {
-	hooks, _, err := d.read(ctx)
+	hooks, _, err := store.ReadValue[[]Hook](ctx, d.Store, hooksName)
 	return hooks, err
-}
-
-func (d *Desk) read(ctx context.Context) (hooks []Hook, etag string, err error) {
-	text, etag, err := d.Store.Value(ctx, hooksName)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, "", nil
-	}
-	if err != nil {
-		return nil, "", err
-	}
-	if err := json.Unmarshal([]byte(text), &hooks); err != nil {
-		return nil, "", fmt.Errorf("the value %s of the settings table is not the JSON that the portal has written: %w", hooksName, err)
-	}
-	return hooks, etag, nil
 }
 
 // change edits the list by swap.
 func (d *Desk) change(ctx context.Context, edit func([]Hook) []Hook) error {
-	for {
-		hooks, etag, err := d.read(ctx)
-		if err != nil {
-			return err
-		}
-		hooks = edit(hooks)
-		slices.SortStableFunc(hooks, func(a, b Hook) int {
+	return store.ChangeValue(ctx, d.Store, hooksName, func(hooks *[]Hook) error {
+		*hooks = edit(*hooks)
+		slices.SortStableFunc(*hooks, func(a, b Hook) int {
 			return strings.Compare(a.SourceApp+"\n"+string(a.Operation), b.SourceApp+"\n"+string(b.Operation))
 		})
-		data, err := json.Marshal(hooks)
-		if err != nil {
-			return err
-		}
-		if _, err = d.Store.SwapValue(ctx, hooksName, string(data), etag); !errors.Is(err, store.ErrConflict) {
-			return err
-		}
-	}
+		return nil
+	})
 }
 
 // Mistake is what a person has to correct.
