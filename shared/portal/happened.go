@@ -217,7 +217,7 @@ func (p *Portal) transactions(r *http.Request, _ Principal) (view, error) {
 	q := r.URL.Query()
 	family := cmp.Or(q.Get("family"), families[0].Key)
 	status := q.Get("status")
-	rows, err := p.Store.Transactions(r.Context(), family, 1000)
+	page, err := p.Store.FindTransactions(r.Context(), store.TransactionQuery{Family: family, Status: status, Limit: listed})
 	if err != nil {
 		return view{}, err
 	}
@@ -225,11 +225,8 @@ func (p *Portal) transactions(r *http.Request, _ Principal) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	if status != "" {
-		rows = slices.DeleteFunc(rows, func(t store.Transaction) bool { return t.Status != status })
-	}
 	return view{Template: "transactions", Title: "Transactions", Data: map[string]any{
-		"Families": families, "Family": family, "Status": status, "Names": names, "Rows": rows[:min(len(rows), listed)],
+		"Families": families, "Family": family, "Status": status, "Names": names, "Rows": page.Rows,
 	}}, nil
 }
 
