@@ -12,13 +12,14 @@ import (
 	"github.com/dime-scheduler/connectors/shared/dimescheduler"
 	"github.com/dime-scheduler/connectors/shared/routing"
 	"github.com/dime-scheduler/connectors/shared/store"
+	"github.com/dime-scheduler/connectors/shared/target"
 	"github.com/google/uuid"
 )
 
 // baselinePeriod is after how long this mailbox is compared with both sides as a
 // whole: a day or a little less, so that a fleet does not keep in step.
 func (s *session) baselinePeriod() time.Duration {
-	return baselineAge - spread(s.mailbox, baselineAge/4)
+	return baselineAge - target.Spread(s.mailbox, baselineAge/4)
 }
 
 // compareBoard holds the board's own list against what we know, so that a change

@@ -10,6 +10,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/bus"
 	"github.com/dime-scheduler/connectors/shared/fault"
 	"github.com/dime-scheduler/connectors/shared/store"
+	"github.com/dime-scheduler/connectors/shared/target"
 	"github.com/dime-scheduler/connectors/shared/trace"
 )
 
@@ -263,7 +264,7 @@ func (b *BoardService) wake(ctx context.Context) error {
 	var failed []error
 	for _, t := range targets {
 		if t.Participates && !t.Due.IsZero() {
-			failed = append(failed, b.wakeMailbox(ctx, t.ID, now.Add(spread(t.ID, resumeSpread))))
+			failed = append(failed, b.wakeMailbox(ctx, t.ID, now.Add(target.Spread(t.ID, resumeSpread))))
 		}
 	}
 	return errors.Join(failed...)

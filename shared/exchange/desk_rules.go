@@ -12,6 +12,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/routing"
 	"github.com/dime-scheduler/connectors/shared/rules"
 	"github.com/dime-scheduler/connectors/shared/store"
+	"github.com/dime-scheduler/connectors/shared/target"
 )
 
 // RulesView is the rules as they stand.
@@ -233,7 +234,7 @@ func (d *Desk) nudgeAll(ctx context.Context) error {
 	targets = slices.DeleteFunc(targets, func(t *store.Target) bool { return !t.Participates })
 	span := min(time.Duration(len(targets))*time.Second/2, sweepAge/2)
 	for _, t := range targets {
-		at := d.Now().Add(settingsAge + 5*time.Second + spread(t.ID, span))
+		at := d.Now().Add(settingsAge + 5*time.Second + target.Spread(t.ID, span))
 		if err := d.Bus.NudgeAt(ctx, at, bus.Nudge{Kind: bus.Read, Target: t.ID, Reason: reasonWebsite, At: at}); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/dime-scheduler/connectors/shared/bus"
 	"github.com/dime-scheduler/connectors/shared/store"
+	"github.com/dime-scheduler/connectors/shared/target"
 )
 
 // ErrChanged says that somebody else was faster: look again, and decide anew.
@@ -106,7 +107,7 @@ func (d *Desk) wakeAll(ctx context.Context, reason string) error {
 		if !t.Participates {
 			continue
 		}
-		at := d.Now().Add(settingsAge + time.Second + spread(t.ID, wakeAllSpan))
+		at := d.Now().Add(settingsAge + time.Second + target.Spread(t.ID, wakeAllSpan))
 		if err := d.Bus.NudgeAt(ctx, at, bus.Nudge{Kind: bus.Read, Target: t.ID, Reason: reason, At: at}); err != nil {
 			return err
 		}

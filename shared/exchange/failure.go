@@ -7,6 +7,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/dimescheduler"
 	"github.com/dime-scheduler/connectors/shared/fault"
 	"github.com/dime-scheduler/connectors/shared/store"
+	"github.com/dime-scheduler/connectors/shared/target"
 )
 
 // linkFailed puts a write's or a look-up's failure into the link (section 5):
@@ -32,7 +33,7 @@ func (s *session) linkFailed(ctx context.Context, l *store.Link, err error, keep
 		}
 		failing(l, s.Now())
 		l.Attempts++
-		l.DueAt = s.Now().Add(backoff(l.Appointment, l.Attempts, err))
+		l.DueAt = s.Now().Add(target.Backoff(l.Appointment, l.Attempts, err))
 	})
 	switch {
 	case put != nil:
@@ -47,7 +48,7 @@ func (s *session) linkFailed(ctx context.Context, l *store.Link, err error, keep
 
 // throttled: the mailbox has asked to be left alone (graph.md B9).
 func (s *session) throttled(ctx context.Context, err error) error {
-	until := s.Now().Add(backoff(s.mailbox, 0, err))
+	until := s.Now().Add(target.Backoff(s.mailbox, 0, err))
 	saved := s.save(ctx, func(t *store.Target) {
 		if t.NotBefore.Before(until) {
 			t.NotBefore = until
@@ -84,7 +85,7 @@ func (s *session) boardFailed(ctx context.Context, l *store.Link, err error) err
 		}
 		failing(l, s.Now())
 		l.Attempts++
-		l.DueAt = s.Now().Add(backoff(l.Appointment, l.Attempts, err))
+		l.DueAt = s.Now().Add(target.Backoff(l.Appointment, l.Attempts, err))
 	})
 }
 
@@ -98,7 +99,7 @@ func (s *session) waitForBoard(ctx context.Context, l *store.Link, f *fault.Erro
 	}
 	return s.put(ctx, l, func(l *store.Link) {
 		l.FailureCode, l.FailureText = code, text
-		l.DueAt = s.Now().Add(f.RetryAfter + spread(l.Appointment, resumeSpread))
+		l.DueAt = s.Now().Add(f.RetryAfter + target.Spread(l.Appointment, resumeSpread))
 	})
 }
 
@@ -128,7 +129,7 @@ func (s *session) targetFailed(ctx context.Context, err error) error {
 		if err := s.save(ctx, func(t *store.Target) { t.Probes++ }); err != nil {
 			return err
 		}
-		return s.book(ctx, now.Add(backoff(s.mailbox, s.row.Probes, err)), true)
+		return s.book(ctx, now.Add(target.Backoff(s.mailbox, s.row.Probes, err)), true)
 	}
 	code, everybody := s.diagnose(ctx, f)
 	if everybody {
@@ -143,7 +144,7 @@ func (s *session) targetFailed(ctx context.Context, err error) error {
 	if f.Reason != fault.Auth {
 		pause = min(time.Minute<<min(s.row.Probes, 10), 6*time.Hour)
 	}
-	pause = max(pause+spread(s.mailbox, pause/4), f.RetryAfter)
+	pause = max(pause+target.Spread(s.mailbox, pause/4), f.RetryAfter)
 	if s.row.SuspendedCode != code || s.row.SuspendedSince.IsZero() {
 		s.log.WarnContext(ctx, "mailbox suspended", "error", err, "code", code, "probe_in", pause)
 		c := Explain(code)

@@ -14,6 +14,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/fault"
 	"github.com/dime-scheduler/connectors/shared/routing"
 	"github.com/dime-scheduler/connectors/shared/store"
+	"github.com/dime-scheduler/connectors/shared/target"
 )
 
 // previewAge is after how long the preview of a mailbox that waits for its
@@ -172,7 +173,7 @@ func (s *session) surveyed(ctx context.Context) (in adoptable, ok bool, err erro
 	if err := s.save(ctx, func(t *store.Target) { t.Probes++ }); err != nil {
 		return in, false, err
 	}
-	return in, false, s.book(ctx, s.Now().Add(backoff(s.mailbox, s.row.Probes, err)), true)
+	return in, false, s.book(ctx, s.Now().Add(target.Backoff(s.mailbox, s.row.Probes, err)), true)
 }
 
 // fromBoard reports a fault that the board's client gave.

@@ -8,6 +8,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/dimescheduler"
 	"github.com/dime-scheduler/connectors/shared/fault"
 	"github.com/dime-scheduler/connectors/shared/store"
+	"github.com/dime-scheduler/connectors/shared/target"
 )
 
 // noticeAfter is how long a link may keep failing, though it is tried again by
@@ -165,7 +166,7 @@ func (s *session) noticeLater(ctx context.Context, was *store.Link, failed error
 		}
 		rests := l.DueAt.IsZero() || onlyNotice(l)
 		l.Planner.Tries++
-		l.Planner.Due = s.Now().Add(backoff(l.Appointment, l.Planner.Tries+5, failed)) // minutes: nothing waits for it
+		l.Planner.Due = s.Now().Add(target.Backoff(l.Appointment, l.Planner.Tries+5, failed)) // minutes: nothing waits for it
 		if rests {
 			l.DueAt = l.Planner.Due
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/appointment"
 	"github.com/dime-scheduler/connectors/shared/calendar"
 	"github.com/dime-scheduler/connectors/shared/store"
+	"github.com/dime-scheduler/connectors/shared/target"
 )
 
 // removed deals with an event that a round called removed, or that a complete
@@ -190,7 +191,7 @@ func (s *session) detach(ctx context.Context, l *store.Link, a appointment.Appoi
 func (s *session) stillAssigned(ctx context.Context, l *store.Link) error {
 	return s.put(ctx, l, func(l *store.Link) {
 		l.Attempts++
-		l.DueAt = s.Now().Add(max(readGap, backoff(l.Appointment, l.Attempts, nil)))
+		l.DueAt = s.Now().Add(max(readGap, target.Backoff(l.Appointment, l.Attempts, nil)))
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/bus"
 	"github.com/dime-scheduler/connectors/shared/calendar"
 	"github.com/dime-scheduler/connectors/shared/store"
+	"github.com/dime-scheduler/connectors/shared/target"
 )
 
 // Renewal is the timer that holds the subscriptions that should be against those
@@ -74,7 +75,7 @@ func (r *Renewal) Run(ctx context.Context) error {
 		until, there := expires[t.Subscription]
 		outdated := t.SubscriptionKey != keys.Fingerprint() // its clientState has been rotated (R37)
 		wrong := !there || count[strings.ToLower(t.ID)] != 1
-		if wrong || outdated || until.Sub(now) < renewBefore+spread(t.ID, renewSpread) {
+		if wrong || outdated || until.Sub(now) < renewBefore+target.Spread(t.ID, renewSpread) {
 			nudges = append(nudges, bus.Nudge{Kind: bus.Subscribe, Target: t.ID, Reason: "renewal", At: now, Missing: wrong})
 		}
 	}
@@ -102,7 +103,7 @@ func (r *Renewal) Run(ctx context.Context) error {
 func (r *Renewal) byRows(ctx context.Context, targets []*store.Target, now time.Time) error {
 	var nudges []bus.Nudge
 	for _, t := range targets {
-		if t.Participates && t.Phase == store.PhaseReleased && t.SubscriptionExpires.Sub(now) < renewBefore+spread(t.ID, renewSpread) {
+		if t.Participates && t.Phase == store.PhaseReleased && t.SubscriptionExpires.Sub(now) < renewBefore+target.Spread(t.ID, renewSpread) {
 			nudges = append(nudges, bus.Nudge{Kind: bus.Subscribe, Target: t.ID, Reason: "renewal", At: now})
 		}
 	}

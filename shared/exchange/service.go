@@ -9,6 +9,7 @@ import (
 	"github.com/dime-scheduler/connectors/shared/bus"
 	"github.com/dime-scheduler/connectors/shared/fault"
 	"github.com/dime-scheduler/connectors/shared/store"
+	"github.com/dime-scheduler/connectors/shared/target"
 )
 
 // serviceGraph is the service whose target stands for Graph as a whole: when no
@@ -94,7 +95,7 @@ func (s *session) follow(ctx context.Context, service *store.Target) error {
 			t.SuspendedSince = now
 		}
 		t.SuspendedBy, t.SuspendedReason, t.SuspendedCode = serviceGraph, service.SuspendedReason, service.SuspendedCode
-		t.Probe = service.Probe.Add(time.Second + spread(s.mailbox, probeLease))
+		t.Probe = service.Probe.Add(time.Second + target.Spread(s.mailbox, probeLease))
 		t.Due = t.Probe
 	})
 	if err != nil {
@@ -169,7 +170,7 @@ func (s *session) serviceWorks(ctx context.Context) error {
 		if !t.Participates || t.SuspendedBy != serviceGraph || t.ID == s.mailbox {
 			continue
 		}
-		at := now.Add(spread(t.ID, resumeSpread))
+		at := now.Add(target.Spread(t.ID, resumeSpread))
 		if err := s.Bus.NudgeAt(ctx, at, bus.Nudge{Kind: bus.Subscribe, Target: t.ID, Reason: "resumed", At: at}); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dime-scheduler/connectors/shared/bus"
 	"github.com/dime-scheduler/connectors/shared/store"
+	"github.com/dime-scheduler/connectors/shared/target"
 )
 
 // Sweep is the timer under the notifications: it nudges every mailbox that has
@@ -30,7 +31,7 @@ func (s *Sweep) Run(ctx context.Context) error {
 	}
 	var nudges []bus.Nudge
 	for _, t := range targets {
-		if t.Participates && now.Sub(t.LastRead) > sweepAge-spread(t.ID, sweepAge/4) {
+		if t.Participates && now.Sub(t.LastRead) > sweepAge-target.Spread(t.ID, sweepAge/4) {
 			nudges = append(nudges, bus.Nudge{Kind: bus.Read, Target: t.ID, Reason: "sweep", At: now})
 		}
 	}

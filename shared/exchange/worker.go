@@ -3,13 +3,11 @@ package exchange
 import (
 	"context"
 	"errors"
-	"hash/fnv"
 	"log/slog"
 	"time"
 
 	"github.com/dime-scheduler/connectors/shared/bus"
 	"github.com/dime-scheduler/connectors/shared/calendar"
-	"github.com/dime-scheduler/connectors/shared/fault"
 	"github.com/dime-scheduler/connectors/shared/routing"
 	"github.com/dime-scheduler/connectors/shared/store"
 	"github.com/dime-scheduler/connectors/shared/trace"
@@ -255,24 +253,4 @@ func short(ctx context.Context) bool {
 	}
 	deadline, ok := ctx.Deadline()
 	return ok && time.Until(deadline) < reserve
-}
-
-// backoff returns how long to wait after the n-th failure in a row: doubling
-// from two seconds to a quarter of an hour, up to a third less for each by its
-// own measure, or what the other side asked for. A nil err has asked for nothing.
-func backoff(who string, n int, err error) time.Duration {
-	d := min(2*time.Second<<min(n, 9), 15*time.Minute)
-	d -= spread(who, d/3)
-	if f := fault.Of(err); f != nil {
-		d = max(d, f.RetryAfter)
-	}
-	return d
-}
-
-// spread returns a stable part of the span for a mailbox or an appointment, so
-// that what is done to all of them is not done to all at once.
-func spread(who string, span time.Duration) time.Duration {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(who))
-	return span * time.Duration(h.Sum32()%1024) / 1024
 }
